@@ -1,0 +1,85 @@
+# "make" alone lists the targets. Everything here is a short form of a command that works without make.
+
+GO            ?= go
+FUZZTIME      ?= 10s
+BENCH         ?= .
+# The linter is pinned: a new release must not turn a green commit red.
+GOLANGCI      := v2.15.0
+# Outside the repository, so that a clean checkout finds the binary of the one before.
+CACHE         ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mcpfleet
+GOLANGCI_DIR   = $(CACHE)/golangci-lint-$(GOLANGCI)
+GOLANGCI_LINT  = $(GOLANGCI_DIR)/golangci-lint
+# Directories of the nested modules: every go.mod below the root.
+NESTED         = $(sort $(patsubst ./%/go.mod,%,$(shell find . -mindepth 2 -name go.mod -not -path '*/testdata/*' -not -path '*/.*/*')))
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: test
+test: ## run the tests of the root module
+	$(GO) test ./...
+
+.PHONY: race
+race: ## run the tests of the root module under the race detector
+	$(GO) test -race ./...
+
+.PHONY: nested
+nested: ## run the tests of every nested module
+	@set -e; for dir in $(NESTED); do echo "-- $$dir"; (cd "$$dir" && $(GO) vet ./... && $(GO) test ./...); done
+
+.PHONY: vet
+vet: ## vet the root module for this system, Windows and macOS
+	$(GO) vet ./...
+	GOOS=windows $(GO) vet ./...
+	GOOS=darwin $(GO) vet ./...
+
+.PHONY: lint
+lint: $(GOLANGCI_LINT) ## run golangci-lint with .golangci.yml
+	$(GOLANGCI_LINT) run ./...
+
+# GOFLAGS and GOWORK are cleared: this builds somebody else's module, for this machine.
+$(GOLANGCI_LINT):
+	GOBIN=$(GOLANGCI_DIR) GOFLAGS= GOWORK=off $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI)
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME (default 10s)
+	@set -e; grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sort | while IFS=: read -r file func; do \
+		name=$${func#func }; echo "-- $$(dirname "$$file") $$name"; \
+		(cd "$$(dirname "$$file")" && $(GO) test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) . </dev/null); \
+	done
+
+.PHONY: bench
+bench: ## run the benchmarks that match BENCH (default all)
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+.PHONY: work
+work: ## create a go.work that joins the root and all nested modules (not committed)
+	rm -f go.work go.work.sum
+	$(GO) work init . $(addprefix ./,$(NESTED))
+
+.PHONY: tidy-check
+tidy-check: ## check that every go.mod and go.sum is tidy
+	GOWORK=off $(GO) mod tidy -diff
+	@set -e; for dir in $(NESTED); do echo "-- $$dir"; (cd "$$dir" && GOWORK=off $(GO) mod tidy -diff); done
+
+.PHONY: figures
+figures: figures-session figures-call figures-originals figures-real ## measure everything (use make -k to go on after a SHORT)
+
+.PHONY: figures-session
+figures-session: ## measure the session map against a plain map and a mutex
+	$(GO) run ./internal/figures/session
+
+.PHONY: figures-call
+figures-call: ## measure one call against the same call on the bare SDK
+	$(GO) run ./internal/figures/call
+
+.PHONY: figures-originals
+figures-originals: ## replay the cases of the systems that came before
+	$(GO) run ./internal/figures/originals
+
+.PHONY: figures-real
+figures-real: ## measure against real MCP servers (needs MCPFLEET_NPM, see .ci/npm)
+	$(GO) run ./internal/figures/real
