@@ -1,0 +1,132 @@
+package linearizability
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// twin is a map of one session that is simple enough to be obviously right: everything happens under one lock.
+//
+// With broken set it is what one writes first: acquire takes its reference after it has let go of the lock, and cleanup
+// looks at the references without claiming the session. The same clients and the same specification must find that.
+type twin struct {
+	run      *run
+	broken   bool
+	hangUps  sync.WaitGroup
+	mu       sync.RWMutex // guards all below, and the fields of entries that are not atomic
+	current  *twinEntry
+	isClosed bool
+}
+
+type twinEntry struct {
+	id   int8
+	refs atomic.Int32
+	dead bool
+	once sync.Once
+}
+
+type twinLease struct {
+	m     *twin
+	entry *twinEntry
+}
+
+func newTwin(r *run) sessions       { return &twin{run: r} }
+func newBrokenTwin(r *run) sessions { return &twin{run: r, broken: true} }
+
+func (m *twin) acquire() (lease, failure) {
+	if m.broken {
+		if l, ok := m.acquireLate(); ok {
+			return l, none
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.isClosed {
+		return nil, mapClosed
+	}
+	if m.current == nil {
+		id, err := m.run.dial()
+		if err != nil {
+			return nil, dialFailed
+		}
+		m.current = &twinEntry{id: id}
+	}
+	m.current.refs.Add(1)
+	return &twinLease{m, m.current}, none
+}
+
+func (m *twin) tryAcquire() (lease, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.current == nil {
+		return nil, false
+	}
+	m.current.refs.Add(1)
+	return &twinLease{m, m.current}, true
+}
+
+// acquireLate has the bug: the session may end between the lock and the reference.
+func (m *twin) acquireLate() (lease, bool) {
+	m.mu.RLock()
+	e := m.current
+	m.mu.RUnlock()
+	if e == nil {
+		return nil, false
+	}
+	e.refs.Add(1)
+	return &twinLease{m, e}, true
+}
+
+func (m *twin) cleanup() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.current == nil || m.current.refs.Load() != 0 {
+		return 0
+	}
+	m.end()
+	return 1
+}
+
+func (m *twin) close() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.isClosed = true
+	if m.current != nil {
+		m.end()
+	}
+}
+
+func (m *twin) drain() { m.hangUps.Wait() }
+
+// end takes the current session out of the map. m.mu is held.
+func (m *twin) end() {
+	e := m.current
+	m.current, e.dead = nil, true
+	m.hangUpIfUnused(e)
+}
+
+// hangUpIfUnused closes a session that nobody can get or holds any more. m.mu is held.
+func (m *twin) hangUpIfUnused(e *twinEntry) {
+	if e.dead && e.refs.Load() == 0 {
+		e.once.Do(func() { m.hangUps.Go(func() { m.run.hangUp(e.id) }) })
+	}
+}
+
+func (l *twinLease) session() int8 { return l.entry.id }
+
+func (l *twinLease) release() {
+	l.m.mu.Lock()
+	defer l.m.mu.Unlock()
+	l.entry.refs.Add(-1)
+	l.m.hangUpIfUnused(l.entry)
+}
+
+func (l *twinLease) kill() bool {
+	l.m.mu.Lock()
+	defer l.m.mu.Unlock()
+	if l.m.current != l.entry {
+		return false
+	}
+	l.m.end()
+	return true
+}

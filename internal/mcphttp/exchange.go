@@ -1,0 +1,102 @@
+package mcphttp
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+)
+
+// An Exchange watches what becomes of one attempt of one call. Its zero value is ready; use a new one for every attempt.
+// It must not be copied. Its methods are safe for concurrent use.
+type Exchange struct {
+	sent atomic.Bool
+	err  atomic.Pointer[error]
+
+	// mu guards what is known of the resumption of the answer's stream.
+	mu      sync.Mutex
+	eventID string // where the stream was resumed last
+	resumed int    // how often it was resumed there
+}
+
+// ExchangeKey is the key under which a request's context holds its *[Exchange]. A context type that embeds an Exchange
+// can answer it from its Value method.
+type ExchangeKey struct{}
+
+// WithExchange returns a context whose requests report to x.
+func WithExchange(ctx context.Context, x *Exchange) context.Context {
+	return context.WithValue(ctx, ExchangeKey{}, x)
+}
+
+// Sent reports whether some of the request's body may have left this process. False is proof that the server cannot
+// have received the request.
+func (x *Exchange) Sent() bool { return x.sent.Load() }
+
+// Err returns the first error that the chain found, also where the SDK loses or flattens it on the way to the caller.
+// It is nil if the chain found nothing wrong, whatever the SDK says.
+func (x *Exchange) Err() error {
+	if p := x.err.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// record keeps the first error and returns err. x may be nil.
+func (x *Exchange) record(err error) error {
+	if x != nil && err != nil && x.err.Load() == nil {
+		// A copy, so that err itself stays on the stack of those who have nothing to record.
+		kept := err
+		x.err.CompareAndSwap(nil, &kept)
+	}
+	return err
+}
+
+// resuming counts an attempt to resume the answer's stream after the event id and returns how many there were in a row.
+func (x *Exchange) resuming(id string) int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.eventID != id {
+		x.eventID, x.resumed = id, 0
+	}
+	x.resumed++
+	return x.resumed
+}
+
+func exchangeOf(ctx context.Context) *Exchange {
+	x, _ := ctx.Value(ExchangeKey{}).(*Exchange)
+	return x
+}
+
+// watchedBody is a request body that tells x when the transport begins to read it, which is before anything is written.
+type watchedBody struct {
+	io.ReadCloser
+	x     *Exchange
+	again func() (io.ReadCloser, error)
+}
+
+// watch makes r report to x. r is a copy that the chain owns.
+func (x *Exchange) watch(r *http.Request) {
+	if x == nil || r.Body == nil || r.Body == http.NoBody {
+		return
+	}
+	w := &watchedBody{r.Body, x, r.GetBody}
+	r.Body = w
+	if r.GetBody != nil {
+		// The transport takes a fresh body when a kept connection turns out to be dead.
+		r.GetBody = w.fresh
+	}
+}
+
+func (w *watchedBody) Read(p []byte) (int, error) {
+	w.x.sent.Store(true)
+	return w.ReadCloser.Read(p)
+}
+
+func (w *watchedBody) fresh() (io.ReadCloser, error) {
+	b, err := w.again()
+	if err != nil {
+		return nil, err
+	}
+	return &watchedBody{ReadCloser: b, x: w.x}, nil
+}

@@ -1,0 +1,193 @@
+package mcphttp
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+const (
+	headerSession = "Mcp-Session-Id"
+	headerVersion = "Mcp-Protocol-Version"
+	headerMethod  = "Mcp-Method"
+	headerEventID = "Last-Event-Id" // in net/http's spelling
+)
+
+// origin is the scheme, host and port of a URL (RFC 6454 section 4).
+type origin struct{ scheme, host, port string }
+
+func originOf(u *url.URL) origin {
+	o := origin{u.Scheme, strings.ToLower(u.Hostname()), u.Port()}
+	if o.port == "" {
+		switch o.scheme {
+		case "http":
+			o.port = "80"
+		case "https":
+			o.port = "443"
+		}
+	}
+	return o
+}
+
+// ours reports whether u belongs to the configured server.
+func (c *Chain) ours(u *url.URL) bool {
+	if u.User != nil {
+		return false
+	}
+	if u.Host == c.endpoint.Host && u.Scheme == c.endpoint.Scheme {
+		return true
+	}
+	return originOf(u) == c.origin
+}
+
+// reserved are the headers that HTTP, the MCP transports or net/http act upon, beside all that begin with "Mcp-".
+var reserved = map[string]bool{
+	"Accept": true, "Accept-Encoding": true, "Connection": true, "Content-Encoding": true, "Content-Length": true,
+	"Content-Type": true, "Expect": true, "Host": true, "Keep-Alive": true, headerEventID: true, "Proxy-Connection": true,
+	"Te": true, "Trailer": true, "Transfer-Encoding": true, "Upgrade": true,
+	// With either of these net/http takes a POST for repeatable and sends it again by itself.
+	"Idempotency-Key": true, "X-Idempotency-Key": true,
+}
+
+// checkHeaders returns a canonical copy of h, or the first fault as a *HeaderError.
+func checkHeaders(h http.Header) (http.Header, error) {
+	if len(h) == 0 {
+		return nil, nil
+	}
+	out := make(http.Header, len(h))
+	for name, values := range h {
+		canonical, err := checkHeader(name, values)
+		if err != nil {
+			return nil, err
+		}
+		if _, twice := out[canonical]; twice {
+			return nil, &HeaderError{canonical, "is set twice, in two spellings"}
+		}
+		out[canonical] = append([]string(nil), values...)
+	}
+	return out, nil
+}
+
+// checkHeader returns the canonical form of name.
+func checkHeader(name string, values []string) (string, error) {
+	canonical := http.CanonicalHeaderKey(name)
+	switch {
+	case !isToken(name):
+		return "", &HeaderError{cleanText(name, 64), "is not a valid header name (RFC 9110 section 5.1)"}
+	case reserved[canonical] || strings.HasPrefix(canonical, "Mcp-"):
+		return "", &HeaderError{canonical, "is set by the transport itself; remove it"}
+	}
+	for _, v := range values {
+		if reason := checkValue(canonical, v); reason != "" {
+			return "", &HeaderError{canonical, reason}
+		}
+	}
+	if canonical == "Authorization" && len(values) != 1 {
+		return "", &HeaderError{canonical, fmt.Sprintf("has %d values, want 1", len(values))}
+	}
+	return canonical, nil
+}
+
+// checkValue returns what is wrong with a value. It is stricter than RFC 9110 section 5.5, which leaves room for bytes
+// beyond ASCII: no two servers agree on what those mean, and in a credential they are a mistake.
+func checkValue(name, v string) string {
+	for i := range len(v) {
+		if v[i] < ' ' || v[i] > '~' {
+			return "has a value with a byte that is not printable ASCII"
+		}
+	}
+	if v != "" && (v[0] == ' ' || v[len(v)-1] == ' ') {
+		return "has a value that begins or ends with a space"
+	}
+	if name != "Authorization" && name != "Proxy-Authorization" {
+		return ""
+	}
+	if v == "" {
+		return "is empty; leave it out to send no credential"
+	}
+	scheme, token, _ := strings.Cut(v, " ")
+	switch {
+	case strings.EqualFold(scheme, "Bearer") && !isB64Token(token):
+		return "holds an empty or malformed bearer token (RFC 6750 section 2.1)"
+	case strings.EqualFold(scheme, "Basic") && !isB64Token(token):
+		return "holds empty or malformed basic credentials (RFC 7617 section 2)"
+	}
+	return ""
+}
+
+// isB64Token reports whether s is a b64token of RFC 6750 section 2.1, which is the token68 of RFC 9110 section 11.2.
+func isB64Token(s string) bool {
+	s = strings.TrimRight(s, "=")
+	for i := range len(s) {
+		if !alphanumeric(s[i]) && strings.IndexByte("-._~+/", s[i]) < 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// isToken reports whether s is a token of RFC 9110 section 5.6.2.
+func isToken(s string) bool {
+	for i := range len(s) {
+		if !alphanumeric(s[i]) && strings.IndexByte("!#$%&'*+-.^_`|~", s[i]) < 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func alphanumeric(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+}
+
+// outgoing returns r as it is to be sent: a copy with the configured headers, whose body reports to x. The caller's
+// request is left alone, as http.RoundTripper demands.
+func (c *Chain) outgoing(r *http.Request, x *Exchange) (*http.Request, error) {
+	if !c.ours(r.URL) {
+		return nil, &RedirectError{Host: cleanText(r.URL.Host, 128)}
+	}
+	var more http.Header
+	if c.cfg.Headers != nil {
+		var err error
+		if more, err = c.cfg.Headers(r.Context(), r); err != nil {
+			return nil, fmt.Errorf("mcphttp: the request was not sent, as its headers could not be resolved: %w", err)
+		}
+	}
+	out := r.WithContext(r.Context())
+	// The slices of values are shared: nobody writes to them.
+	out.Header = make(http.Header, len(r.Header)+len(c.cfg.Header)+len(more))
+	for name, values := range r.Header {
+		out.Header[name] = values
+	}
+	for name, values := range c.cfg.Header {
+		out.Header[name] = values
+	}
+	for name, values := range more {
+		canonical, err := checkHeader(name, values)
+		if err != nil {
+			return nil, err
+		}
+		out.Header[canonical] = values
+	}
+	x.watch(out)
+	return out, nil
+}
+
+// secrets returns what must not show up in a text about the answer to r: the values of the headers that were not the
+// SDK's, whole and without their scheme, and the session id.
+func (c *Chain) secrets(r *http.Request) []string {
+	var s []string
+	for name, values := range r.Header {
+		if name != headerSession && (reserved[name] || strings.HasPrefix(name, "Mcp-") || name == "User-Agent") {
+			continue
+		}
+		for _, v := range values {
+			s = append(s, v)
+			if _, token, ok := strings.Cut(v, " "); ok {
+				s = append(s, token)
+			}
+		}
+	}
+	return s
+}

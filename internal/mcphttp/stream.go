@@ -1,0 +1,112 @@
+package mcphttp
+
+import (
+	"io"
+	"net/http"
+	"time"
+)
+
+// answerGrace is how long the end of a stream may come after the answer. In time, the connection can be used again.
+const answerGrace = 250 * time.Millisecond
+
+// answerStream is the body of a stream that holds the answer to one message. It ends with the answer, whatever the
+// server still sends.
+type answerStream struct {
+	stream
+	x     *Exchange
+	hold  *hold
+	grace *time.Timer
+}
+
+func (a *answerStream) Read(p []byte) (int, error) {
+	if a.events.judge == nil {
+		a.events.judge = a.judge
+	}
+	n, err := a.stream.Read(p)
+	if err != nil && err != io.EOF {
+		switch err.(type) { //nolint:errorlint // these are made a few lines below, and wrapped by nobody
+		case *TooLargeError, *AnswerError:
+			a.x.record(err)
+			a.src.Close()
+		}
+	}
+	return n, err
+}
+
+func (a *answerStream) judge(name string, data []byte) (verdict, error) {
+	if name != "message" || len(data) == 0 {
+		return keep, nil // an id to resume at
+	}
+	switch parse(data).kind {
+	case invalid:
+		return drop, &AnswerError{What: "server-sent event"}
+	case result, failure:
+		a.hold.detach()
+		a.grace = time.AfterFunc(answerGrace, func() { a.src.Close() })
+		return last, nil
+	}
+	return keep, nil
+}
+
+func (a *answerStream) Close() error {
+	if a.grace != nil {
+		a.grace.Stop()
+	}
+	err := a.stream.Close()
+	a.hold.release()
+	return err
+}
+
+// maxResumes is how often a stream is resumed at one event. The SDK's own limit is 5, and costs the session.
+const maxResumes = 3
+
+// resume continues the stream of an answer after it was cut (MCP 2025-11-25, basic/transports, "Resumability and
+// Redelivery"). The SDK ends the session if this fails. It is told of an empty stream instead, upon which it fails the
+// one call. The call's outcome is then unknown, so no error that says more is recorded.
+func (c *Chain) resume(req *http.Request, x *Exchange) (*http.Response, error) {
+	if x != nil && (x.Err() != nil || x.resuming(req.Header.Get(headerEventID)) > maxResumes) {
+		return c.unresumed(req, x, 0), nil
+	}
+	hold := newHold(req.Context())
+	resp, err := c.send(hold, req, nil, nil)
+	if err != nil {
+		hold.release()
+		return nil, err // the SDK tries again
+	}
+	if success(resp) && isMedia(resp, "text/event-stream") {
+		resp.Body = &answerStream{stream: stream{src: resp.Body, events: events{limit: c.cfg.MaxBody}}, x: x, hold: hold}
+		return resp, nil
+	}
+	c.lookForLoss(resp)
+	hold.release()
+	return c.unresumed(req, x, resp.StatusCode), nil
+}
+
+func (c *Chain) unresumed(req *http.Request, x *Exchange, status int) *http.Response {
+	x.record(&ResumeError{StatusCode: status})
+	return emptyStream(req)
+}
+
+// lookForLoss uses up an answer to an attempt to open a stream, and reports whether the session is gone.
+func (c *Chain) lookForLoss(resp *http.Response) (*HTTPError, bool) {
+	if success(resp) {
+		resp.Body.Close()
+		return nil, false
+	}
+	h, _ := c.reject(resp, false).(*HTTPError) //nolint:errorlint // reject returns it bare
+	if h == nil || !h.SessionLost {
+		return h, false
+	}
+	if c.cfg.OnSessionLost != nil {
+		c.cfg.OnSessionLost(resp.Request.Header.Get(headerSession))
+	}
+	return h, true
+}
+
+// emptyStream is the answer with a stream that has not brought anything yet, or never will.
+func emptyStream(req *http.Request) *http.Response {
+	resp := synthetic(req, http.StatusOK)
+	resp.Header.Set("Content-Type", "text/event-stream")
+	resp.ContentLength = -1
+	return resp
+}
