@@ -1,0 +1,33 @@
+// Package mcpfleet puts many MCP servers and many users behind one object, for people who write agents in Go.
+//
+// The module is a set of packages; this one only says where things are:
+//
+//   - mcpgroup: one MCP server as seen by all of its users ([github.com/mcpfleet/mcpfleet/mcpgroup]). Tools under the
+//     names agents see, and calls that survive a lost connection without running a tool twice.
+//   - session: whose call it is, and the map that keeps one live client per user
+//     ([github.com/mcpfleet/mcpfleet/session]).
+//   - adapters/langchaingo: tools for langchaingo agents, and a tool-calling loop for any of its models
+//     ([github.com/mcpfleet/mcpfleet/adapters/langchaingo]).
+//
+// A server and a call:
+//
+//	group, err := mcpgroup.New(mcpgroup.ServerConfig{Name: "notes", URL: "https://notes.example.com/mcp"}, nil)
+//	if err != nil {
+//		return err
+//	}
+//	defer group.Close()
+//
+//	ctx = session.NewContext(ctx, session.Key{Tenant: "acme", User: "alice"})
+//	res, err := group.Call(ctx, "add_note", map[string]any{"text": "buy milk"})
+//
+// The same server in a web application, each request acting as its own user, and its tools in a langchaingo agent:
+//
+//	identify := func(r *http.Request) (session.Key, error) { return keyOfYourLogin(r) }
+//	http.Handle("/ask", session.Middleware(identify)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+//		tools, err := group.Tools(r.Context())
+//		...
+//		answer, err := langchaingo.Run(r.Context(), model, tools, messages, nil)
+//	})))
+//
+// Both are complete, running programs in the examples of this package and in examples/quickstart.
+package mcpfleet

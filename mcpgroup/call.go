@@ -1,0 +1,119 @@
+package mcpgroup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/mcpfleet/mcpfleet/internal/schema"
+)
+
+// Call runs the tool with the exposed name for the user of ctx. See [Tool.Call].
+func (g *MCPFunctionGroup) Call(ctx context.Context, name string, args any, opts ...CallOption) (*Result, error) {
+	t, err := g.lookup(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return t.Call(ctx, args, opts...)
+}
+
+// invoke is the innermost CallFunc: from here a call reads top to bottom.
+func (g *MCPFunctionGroup) invoke(ctx context.Context, req *CallRequest) (*Result, error) {
+	start := time.Now()
+	t := req.Tool
+	fail := func(outcome Outcome, err error) (*Result, error) {
+		return nil, &Error{Op: "call", Server: g.cfg.Name, Tool: t.Name, Outcome: outcome, Err: err}
+	}
+
+	// 1. Who calls, and may they see the tool?
+	id, err := g.identify(ctx)
+	if err != nil {
+		return fail(NotSent, err)
+	}
+	if !g.visible(ctx, t) {
+		return fail(NotSent, ErrToolNotFound)
+	}
+
+	// 2. Do the arguments fit? A connect or a round trip would be wasted on arguments that do not.
+	args, err := checkArguments(t, req.Args)
+	if err != nil {
+		return fail(NotSent, err)
+	}
+
+	// 3. One deadline for connecting and all attempts.
+	timeout := g.cfg.CallTimeout
+	if req.options.timeout != 0 {
+		timeout = req.options.timeout
+	}
+	var deadline time.Time
+	if timeout > 0 {
+		deadline = start.Add(timeout)
+	}
+
+	// 4. Lease, send, and repeat as far as the outcome allows.
+	meta := req.options.meta
+	if fn := req.options.progress; fn != nil {
+		token := progressTokens.Add(1)
+		g.progress.Store(token, fn)
+		// The SDK hands over answers before the notifications that came ahead of them.
+		defer time.AfterFunc(progressGrace, func() { g.progress.Delete(token) })
+		meta = maps.Clone(meta)
+		if meta == nil {
+			meta = make(mcp.Meta, 1)
+		}
+		meta["progressToken"] = token
+	}
+	res := &Result{}
+	op := operation{
+		name: "call", tool: t.Name,
+		repeatable: g.cfg.Trusted && t.Idempotent(),
+		run: func(ctx context.Context, c *conn) error {
+			if t.headers != nil {
+				if err := c.primeHeaders(ctx, t.headers); err != nil {
+					return err
+				}
+			}
+			// Fresh params for every attempt: the SDK writes into them.
+			var err error
+			res.CallToolResult, err = c.cs.CallTool(ctx, &mcp.CallToolParams{
+				Meta: maps.Clone(meta), Name: t.OriginalName, Arguments: args,
+				InputResponses: req.options.inputs, RequestState: req.options.state,
+			})
+			return err
+		},
+	}
+	res.Attempts, err = g.do(ctx, id, deadline, &op)
+	if err != nil {
+		return nil, err
+	}
+	res.Duration = time.Since(start)
+	return res, nil
+}
+
+// progressGrace is how long after its call a progress notification still finds its receiver.
+const progressGrace = 5 * time.Second
+
+// checkArguments makes an object of args, drops nulls the schema does not know and validates the rest.
+func checkArguments(t *Tool, args any) (map[string]any, error) {
+	object, err := schema.Normalize(args)
+	if err != nil {
+		return nil, &ArgumentsError{Tool: t.Name, Violations: []Violation{{Message: err.Error()}}}
+	}
+	object = t.input.Prune(object)
+	if err := t.input.Validate(object); err != nil {
+		var invalid *schema.ValidationError
+		if !errors.As(err, &invalid) {
+			return nil, fmt.Errorf("%w: %w", ErrInvalidArguments, err)
+		}
+		e := &ArgumentsError{Tool: t.Name}
+		for _, v := range invalid.Violations {
+			e.Violations = append(e.Violations, Violation(v))
+		}
+		return nil, e
+	}
+	return object, nil
+}

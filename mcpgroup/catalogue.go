@@ -1,0 +1,392 @@
+package mcpgroup
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+	"weak"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/mcpfleet/mcpfleet/internal/schema"
+	"github.com/mcpfleet/mcpfleet/session"
+)
+
+const (
+	// minRefresh is the least time between two fetches of one list, whatever the server notifies.
+	minRefresh = time.Second
+	// maxUserLists bounds the lists kept for single users.
+	maxUserLists = 4096
+)
+
+// catalogue holds the tool lists of a server: one for all users, or one per user where the server says that it differs.
+// Lists are immutable snapshots, so readers never lock.
+type catalogue struct {
+	g      *MCPFunctionGroup
+	shared tracker
+	// private is set once the server marked a list as its user's own (SEP-2549, cacheScope).
+	private atomic.Bool
+
+	// mu guards users and known. Nothing that can block runs while it is held.
+	mu    sync.Mutex
+	users map[session.ID]*tracker
+	// known finds lists of equal content, so that a thousand users with the same tools hold them once.
+	known map[[sha256.Size]byte]weak.Pointer[toolList]
+}
+
+// tracker follows one list over time.
+type tracker struct {
+	current atomic.Pointer[listing]
+	stale   atomic.Bool  // a change was notified after current was fetched
+	fetched atomic.Int64 // when the last fetch began, whether or not it succeeded, in Unix nanoseconds
+	flight  singleflight.Group
+}
+
+// listing is a tool list and how long it holds.
+type listing struct {
+	*toolList
+	expires    time.Time // zero: until a change is notified
+	revalidate bool      // the server gives no time: serve it, but look again in the background
+	notified   bool      // it holds because changes are notified, so only as long as a connection is there to hear them
+}
+
+// toolList is what one fetch of the tools came to.
+type toolList struct {
+	tools    []*Tool // sorted by exposed name
+	byName   map[string]*Tool
+	hash     [sha256.Size]byte
+	problems []Problem
+}
+
+// Problem is something about a server's tools that was put right or left out.
+type Problem struct {
+	Tool   string // the server's name of the tool, bounded and cleaned, or empty when it concerns the list
+	Reason string
+}
+
+func (c *catalogue) tracker(id session.ID) *tracker {
+	if !c.g.cfg.PerUserTools && !c.private.Load() {
+		return &c.shared
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t, ok := c.users[id]
+	if !ok {
+		if len(c.users) >= maxUserLists {
+			for other := range c.users { // any one: it is fetched again when its user comes back
+				delete(c.users, other)
+				break
+			}
+		}
+		t = &tracker{}
+		c.users[id] = t
+	}
+	return t
+}
+
+// forget drops the list of a user whose session is gone for good.
+func (c *catalogue) forget(id session.ID) {
+	c.mu.Lock()
+	delete(c.users, id)
+	c.mu.Unlock()
+}
+
+// changed marks all lists. A notification comes on the connection of one user, but lists that differ by user may have
+// changed for all of them.
+func (c *catalogue) changed() {
+	c.shared.stale.Store(true)
+	if !c.g.cfg.PerUserTools && !c.private.Load() {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, t := range c.users {
+		t.stale.Store(true)
+	}
+}
+
+// deaf marks the lists that nobody would now tell us of changes of: that of id, whose connection is gone, and with last
+// also the one for all users.
+func (c *catalogue) deaf(id session.ID, last bool) {
+	if last {
+		c.shared.deaf()
+	}
+	c.mu.Lock()
+	t := c.users[id]
+	c.mu.Unlock()
+	if t != nil {
+		t.deaf()
+	}
+}
+
+func (t *tracker) deaf() {
+	if l := t.current.Load(); l != nil && l.notified {
+		t.stale.Store(true)
+	}
+}
+
+// get returns the list for id. A list that may be out of date is fetched first, unless it was a moment ago; if that
+// fails, the last known one is served.
+func (c *catalogue) get(ctx context.Context, id session.ID, force bool) (*toolList, error) {
+	t := c.tracker(id)
+	l := t.current.Load()
+	if l != nil && !force {
+		expired := !l.expires.IsZero() && time.Now().After(l.expires)
+		switch {
+		case !t.stale.Load() && !expired:
+			return l.toolList, nil
+		case time.Since(time.Unix(0, t.fetched.Load())) < minRefresh:
+			return l.toolList, nil
+		case l.revalidate && !t.stale.Load():
+			t.flight.DoChan("", c.fetcher(ctx, id, t))
+			return l.toolList, nil
+		}
+	}
+	select {
+	case <-ctx.Done():
+		return nil, &Error{Op: "list tools", Server: c.g.cfg.Name, Outcome: NotSent, Err: ctx.Err()}
+	case res := <-t.flight.DoChan("", c.fetcher(ctx, id, t)):
+		if res.Err == nil {
+			// The first fetch may have found that lists are private: then id has a tracker of its own.
+			return res.Val.(*toolList), nil
+		}
+		if l != nil && !c.g.closed.Load() {
+			c.g.log.Warn("mcpgroup: serving the last known tools", "server", c.g.cfg.Name, "error", res.Err)
+			return l.toolList, nil
+		}
+		return nil, res.Err
+	}
+}
+
+// fetcher returns the function that fetches id's list into t. It runs detached from the caller, since others wait for
+// it too, and reports a panic in a callback as an error.
+func (c *catalogue) fetcher(ctx context.Context, id session.ID, t *tracker) func() (any, error) {
+	ctx = context.WithoutCancel(ctx)
+	return func() (list any, err error) {
+		if e := protect("list tools", func() { list, err = c.fetch(ctx, id, t) }); e != nil {
+			return nil, e
+		}
+		return list, err
+	}
+}
+
+func (c *catalogue) fetch(ctx context.Context, id session.ID, t *tracker) (*toolList, error) {
+	t.fetched.Store(time.Now().UnixNano())
+	t.stale.Store(false) // a notification from here on is about a later list
+	raw, err := c.g.listTools(ctx, id)
+	c.g.noteSync(err)
+	if err != nil {
+		t.stale.Store(true)
+		return nil, err
+	}
+	if raw.private && !c.g.cfg.PerUserTools {
+		c.private.Store(true)
+		t = c.tracker(id)
+		c.shared.current.Store(nil)
+	}
+	l := &listing{toolList: c.intern(raw), notified: raw.notifies}
+	switch {
+	case raw.ttl > 0:
+		l.expires = time.Now().Add(raw.ttl)
+	case raw.stateless && !raw.notifies:
+		l.expires, l.revalidate = time.Now().Add(minRefresh), true
+	case !raw.notifies && c.g.cfg.ToolsTTL > 0:
+		l.expires = time.Now().Add(c.g.cfg.ToolsTTL)
+	}
+	t.current.Store(l)
+	return l.toolList, nil
+}
+
+// intern returns the list made of raw, or an equal one that some user already holds.
+func (c *catalogue) intern(raw *rawList) *toolList {
+	h := sha256.New()
+	enc := json.NewEncoder(h) // encoding/json sorts the keys of maps
+	for _, t := range raw.tools {
+		_ = enc.Encode(t)
+	}
+	fmt.Fprint(h, raw.truncated, raw.badHeaders)
+	hash := [sha256.Size]byte(h.Sum(nil))
+
+	c.mu.Lock()
+	known := c.known[hash].Value()
+	c.mu.Unlock()
+	if known != nil {
+		return known
+	}
+	l := c.g.build(raw)
+	l.hash = hash
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for h, p := range c.known {
+		if p.Value() == nil {
+			delete(c.known, h)
+		}
+	}
+	c.known[hash] = weak.Make(l)
+	return l
+}
+
+// rawList is the tool list as the server sent it.
+type rawList struct {
+	tools      []*mcp.Tool
+	truncated  error
+	badHeaders map[string]bool // tools whose x-mcp-header the SDK refuses
+	ttl        time.Duration   // the shortest of all pages; 0 when the server gave none
+	private    bool
+	stateless  bool
+	notifies   bool // changes of this list are notified to us
+}
+
+func (g *MCPFunctionGroup) listTools(ctx context.Context, id session.ID) (*rawList, error) {
+	var raw *rawList
+	op := operation{name: "list tools", repeatable: true}
+	op.run = func(ctx context.Context, c *conn) error {
+		raw = &rawList{badHeaders: map[string]bool{}, stateless: c.stateless()}
+		if caps := c.cs.InitializeResult().Capabilities; caps != nil {
+			if caps.Tools == nil && (caps.Resources != nil || caps.Prompts != nil) {
+				return nil // a server of resources or prompts only
+			}
+			raw.notifies = caps.Tools != nil && caps.Tools.ListChanged && (g.chain == nil || g.cfg.Notifications)
+		}
+		var err error
+		raw.tools, raw.truncated, err = pages(func(cursor string) ([]*mcp.Tool, string, error) {
+			ctx, got := capture(ctx)
+			kept, err := c.cs.ListTools(ctx, &mcp.ListToolsParams{Cursor: cursor})
+			if err != nil {
+				return nil, "", err
+			}
+			page, ok := got.result.(*mcp.ListToolsResult)
+			if !ok {
+				return nil, "", errors.New("the SDK returned no tool list")
+			}
+			for _, t := range withHeaderParams(page.Tools) {
+				raw.badHeaders[t.Name] = !slices.Contains(kept.Tools, t)
+			}
+			if ttl := time.Duration(page.TTLMs) * time.Millisecond; cursor == "" || ttl < raw.ttl {
+				raw.ttl = max(ttl, 0)
+			}
+			raw.private = raw.private || page.CacheScope == "private"
+			return page.Tools, page.NextCursor, nil
+		})
+		return err
+	}
+	deadline := time.Time{}
+	if g.cfg.CallTimeout > 0 {
+		deadline = time.Now().Add(g.cfg.CallTimeout)
+	}
+	if g.cfg.Shared {
+		id = session.ID{} // the list is the user's, the client is everybody's
+	}
+	if _, err := g.do(ctx, id, deadline, &op); err != nil {
+		return nil, err
+	}
+	return raw, nil
+}
+
+// build makes the tools that agents see. A tool that cannot be shown is left out and reported; it never hides the rest.
+func (g *MCPFunctionGroup) build(raw *rawList) *toolList {
+	l := &toolList{byName: make(map[string]*Tool, len(raw.tools))}
+	problem := func(tool, format string, args ...any) {
+		l.problems = append(l.problems, Problem{Tool: cleanText(tool, 128), Reason: fmt.Sprintf(format, args...)})
+	}
+	if raw.truncated != nil {
+		problem("", "%v", raw.truncated)
+	}
+	var all []string
+	for _, t := range raw.tools {
+		if t != nil {
+			all = append(all, t.Name)
+		}
+	}
+	for name := range g.cfg.Overrides {
+		if !slices.Contains(all, name) {
+			problem(name, "the server has no tool of this name, so its override does nothing")
+		}
+	}
+	if unknown := g.match.unknown(all); len(unknown) > 0 {
+		problem("", "include or exclude names tools that the server does not have: %q", unknown)
+	}
+
+	var tools []*Tool
+	var names []nameRequest
+	headers := &headerTools{}
+	for _, m := range raw.tools {
+		if m == nil || !g.match.match(m.Name) {
+			continue
+		}
+		if raw.badHeaders[m.Name] {
+			problem(m.Name, "its x-mcp-header annotations are invalid (SEP-2243)")
+			continue
+		}
+		in, err := schema.Compile(m.InputSchema, nil)
+		if err != nil {
+			problem(m.Name, "its input schema is refused: %v", err)
+			continue
+		}
+		override := g.cfg.Overrides[m.Name]
+		t := &Tool{
+			OriginalName: m.Name, Server: g.cfg.Name,
+			Title: cleanText(m.Title, 256), Description: cleanText(m.Description, maxDescription),
+			Annotations: m.Annotations, Icons: m.Icons, Meta: m.Meta,
+			group: g, input: in,
+		}
+		if override.Description != "" {
+			t.Description = override.Description
+		}
+		t.InputSchema, _ = m.InputSchema.(map[string]any)
+		if t.InputSchema == nil {
+			t.InputSchema = map[string]any{"type": "object"}
+		}
+		t.OutputSchema, _ = m.OutputSchema.(map[string]any)
+		if raw.stateless && hasHeaderParams(m.InputSchema) {
+			t.headers = headers
+			headers.tools = append(headers.tools, m)
+		}
+		tools = append(tools, t)
+		names = append(names, nameRequest{Original: m.Name, Alias: override.Alias, Server: g.cfg.Name})
+	}
+
+	renamed := map[string]string{}
+	for i, r := range g.cfg.Names.assign(names) {
+		if r.Err != nil {
+			problem(tools[i].OriginalName, "%v", r.Err)
+			continue
+		}
+		t := tools[i]
+		t.Name = r.Exposed
+		if t.Name != t.OriginalName {
+			renamed[t.OriginalName] = t.Name
+		}
+		l.tools = append(l.tools, t)
+		l.byName[t.Name] = t
+	}
+	if len(renamed) > 0 {
+		for _, t := range l.tools {
+			if g.cfg.Overrides[t.OriginalName].Description == "" {
+				t.Description = renameInText(t.Description, renamed)
+			}
+		}
+	}
+	slices.SortFunc(l.tools, func(a, b *Tool) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(l.problems, func(a, b Problem) int {
+		if n := strings.Compare(a.Tool, b.Tool); n != 0 {
+			return n
+		}
+		return strings.Compare(a.Reason, b.Reason)
+	})
+	for _, p := range l.problems {
+		g.log.Warn("mcpgroup: tool list", "server", g.cfg.Name, "tool", p.Tool, "problem", p.Reason)
+	}
+	return l
+}
+
+// maxDescription bounds a tool's description, in bytes.
+const maxDescription = 16 << 10

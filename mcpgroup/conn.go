@@ -1,0 +1,209 @@
+package mcpgroup
+
+import (
+	"context"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/mcpfleet/mcpfleet/internal/mcphttp"
+	"github.com/mcpfleet/mcpfleet/internal/stdio"
+	"github.com/mcpfleet/mcpfleet/session"
+)
+
+// conn is one live client of the server: the value of the session map.
+type conn struct {
+	id   session.ID
+	cs   *mcp.ClientSession
+	life *lifetime
+	end  context.CancelFunc // ends life
+
+	pipe *pipe          // counts what was written to a stdio or in-memory server; nil for HTTP
+	proc *stdio.Process // nil unless stdio
+
+	// headerTools is the set of tools the SDK was last told to send x-mcp-header parameters for.
+	headerTools atomic.Pointer[headerTools]
+
+	// mu guards the list of running attempts and closing. Nothing that can block runs while it is held.
+	mu      sync.Mutex
+	running *attempt
+	closing bool
+}
+
+// lifetime is the context a connection lives in. It ends with the connection, whatever becomes of the call that
+// dialled. While dialling its values are those of that call, so that the first requests carry the call's credentials;
+// afterwards only the identity is left, so that no request's secrets stay behind in a long-lived connection.
+type lifetime struct {
+	context.Context
+	dialling atomic.Pointer[context.Context]
+}
+
+func newLifetime(dial context.Context, key session.Key, shared bool) (*lifetime, context.CancelFunc) {
+	base := context.Background()
+	if !shared {
+		base = session.NewContext(base, key)
+	}
+	base, cancel := context.WithCancel(base)
+	l := &lifetime{Context: base}
+	l.dialling.Store(&dial)
+	return l, cancel
+}
+
+func (l *lifetime) Value(key any) any {
+	if v := l.Context.Value(key); v != nil {
+		return v
+	}
+	if dial := l.dialling.Load(); dial != nil {
+		return (*dial).Value(key)
+	}
+	return nil
+}
+
+// attempt is one try of one request. It is the context of that try, so that the transport can report what became of it
+// (see [mcphttp.Exchange]) without another allocation.
+type attempt struct {
+	context.Context
+	exchange mcphttp.Exchange
+	cancel   context.CancelFunc
+	written  int64 // what the connection's pipe had carried when the attempt began
+
+	next, prev *attempt // in conn.running, guarded by conn.mu
+}
+
+func (a *attempt) Value(key any) any {
+	if _, ok := key.(mcphttp.ExchangeKey); ok {
+		return &a.exchange
+	}
+	return a.Context.Value(key)
+}
+
+// begin registers an attempt so that close can cancel it. It returns false if the connection is closing.
+func (c *conn) begin(a *attempt) bool {
+	if c.pipe != nil {
+		a.written = c.pipe.written.Load()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closing {
+		return false
+	}
+	a.next = c.running
+	if a.next != nil {
+		a.next.prev = a
+	}
+	c.running = a
+	return true
+}
+
+// finish is the counterpart of begin. It also ends the attempt's context, which stops whatever a server still streams
+// after its answer.
+func (c *conn) finish(a *attempt) {
+	c.mu.Lock()
+	if a.prev != nil {
+		a.prev.next = a.next
+	} else if c.running == a {
+		c.running = a.next
+	}
+	if a.next != nil {
+		a.next.prev = a.prev
+	}
+	c.mu.Unlock()
+	a.cancel()
+}
+
+// sent reports whether the server may have seen any part of the attempt's request. It never answers false wrongly: for
+// HTTP the transport had not begun to read the request's body, for a pipe not a single byte was written by anyone since
+// the attempt began.
+func (c *conn) sent(a *attempt) bool {
+	if c.pipe == nil {
+		return a.exchange.Sent()
+	}
+	return c.pipe.written.Load() != a.written
+}
+
+// interrupt cancels everything that runs on c and refuses new attempts.
+func (c *conn) interrupt() {
+	c.mu.Lock()
+	c.closing = true
+	cancels := make([]context.CancelFunc, 0, 8)
+	for a := c.running; a != nil; a = a.next {
+		cancels = append(cancels, a.cancel)
+	}
+	c.mu.Unlock()
+	for _, cancel := range cancels {
+		cancel()
+	}
+}
+
+// closeBound is how long close waits for the SDK: it sends a DELETE, which takes up to 5 s on a server that hangs.
+const closeBound = 6 * time.Second
+
+// close ends the connection and everything that runs on it. It returns within closeBound, or for stdio within the
+// termination steps of [stdio.Process.Close].
+func (c *conn) close() {
+	c.interrupt()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c.cs.Close()
+	}()
+	if c.proc != nil {
+		c.proc.Close()
+	}
+	timer := time.NewTimer(closeBound)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	}
+	c.end()
+	if c.pipe != nil {
+		c.pipe.Close()
+	}
+}
+
+// alive reports whether c may still work. False is certain; true may be out of date.
+func (c *conn) alive() bool { return c.proc == nil || c.proc.Alive() }
+
+// pipe is the client's end of a stdio or in-memory connection. It counts what is written.
+type pipe struct {
+	r       io.ReadCloser
+	w       io.WriteCloser
+	written atomic.Int64
+}
+
+func (p *pipe) Read(b []byte) (int, error) { return p.r.Read(b) }
+
+// Write counts before it writes, so that an unchanged count proves that nothing left.
+func (p *pipe) Write(b []byte) (int, error) {
+	p.written.Add(int64(len(b)))
+	return p.w.Write(b)
+}
+
+func (p *pipe) Close() error {
+	err := p.w.Close()
+	if e := p.r.Close(); err == nil {
+		err = e
+	}
+	return err
+}
+
+// transport is p as the SDK's transport.
+func (p *pipe) transport(maxLine int64) mcp.Transport {
+	return &mcp.IOTransport{Reader: p, Writer: nopWriteCloser{p}, MaxLineLength: int(maxLine)}
+}
+
+// nopWriteCloser leaves closing to the reader's side: the SDK closes both.
+type nopWriteCloser struct{ io.Writer }
+
+func (nopWriteCloser) Close() error { return nil }
+
+// inMemory returns the two ends of a connection within this process.
+func inMemory() (client *pipe, server mcp.Transport) {
+	c, s := net.Pipe()
+	return &pipe{r: c, w: c}, &mcp.IOTransport{Reader: s, Writer: s}
+}

@@ -1,0 +1,262 @@
+package mcpgroup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/mcpfleet/mcpfleet/internal/mcphttp"
+	"github.com/mcpfleet/mcpfleet/internal/stdio"
+	"github.com/mcpfleet/mcpfleet/session"
+)
+
+// revisionLegacy is the newest MCP revision that opens with initialize; later ones have no protocol session.
+const (
+	revisionLegacy    = "2025-11-25"
+	revisionStateless = "2026-07-28"
+)
+
+// dial opens one connection: it is the session map's Dial.
+//
+// The first connect to a server asks for the newest revision, which costs a legacy server one refused request
+// (server/discover). The revision that came of it is remembered and asked for at once by later connects. Some legacy
+// servers do not survive the question: stdio servers that exit, and servers that never answer. They are asked again, a
+// stdio server as a new process, in the newest legacy revision.
+func (g *MCPFunctionGroup) dial(ctx context.Context, id session.ID) (*conn, error) {
+	if !g.cfg.Shared {
+		if err := id.Key.Validate(); err != nil {
+			return nil, err
+		}
+	}
+	if g.cfg.ProtocolVersion != "" || g.cfg.Transport == TransportSSE {
+		revision := g.cfg.ProtocolVersion
+		if revision == "" {
+			revision = revisionLegacy // the transport of 2024-11-05 knows nothing newer
+		}
+		return g.open(ctx, id, revision)
+	}
+	if p := g.revision.Load(); p != nil {
+		c, err := g.open(ctx, id, *p)
+		if err == nil || ctx.Err() != nil || unreachable(err) {
+			return c, err
+		}
+		// The server may have been replaced by one that speaks another revision.
+		g.revision.CompareAndSwap(p, nil)
+		g.log.Info("mcpgroup: connecting in the remembered revision failed; negotiating anew", "revision", *p, "error", redact(err))
+	}
+
+	probe, cancel := probeContext(ctx)
+	defer cancel()
+	c, err := g.open(probe, id, "")
+	if err == nil {
+		revision := c.cs.InitializeResult().ProtocolVersion
+		g.revision.Store(&revision)
+		return c, nil
+	}
+	var setup *setupError
+	hung := errors.Is(probe.Err(), context.DeadlineExceeded)
+	if ctx.Err() != nil || errors.As(err, &setup) || !hung && g.cfg.Transport != TransportStdio {
+		return nil, err
+	}
+	c, legacyErr := g.open(ctx, id, revisionLegacy)
+	if legacyErr != nil {
+		return nil, err
+	}
+	revision := c.cs.InitializeResult().ProtocolVersion
+	g.revision.Store(&revision)
+	return c, nil
+}
+
+// setupError is an error from before the first message: another revision would not help.
+type setupError struct{ error }
+
+func (e *setupError) Unwrap() error { return e.error }
+
+// probeContext gives the first connect half of the time that is left, so that a server that never answers an unknown
+// request can still be asked in its own revision.
+func probeContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	if d, ok := ctx.Deadline(); ok {
+		return context.WithTimeout(ctx, time.Until(d)/2)
+	}
+	return context.WithCancel(ctx)
+}
+
+// open connects once, asking for revision, or for the newest if it is empty.
+func (g *MCPFunctionGroup) open(ctx context.Context, id session.ID, revision string) (_ *conn, err error) {
+	c := &conn{id: id}
+	c.life, c.end = newLifetime(ctx, id.Key, g.cfg.Shared)
+	// Giving the dial up ends the connection, however far it got.
+	stop := context.AfterFunc(ctx, c.end)
+	defer func() {
+		if err == nil {
+			return
+		}
+		stop()
+		if ctx.Err() != nil {
+			err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		}
+		if c.proc != nil {
+			c.proc.Close()
+			if exit := c.proc.Err(); exit != nil {
+				err = fmt.Errorf("%w: %w", err, exit)
+			}
+			if junk := c.proc.Junk(); len(junk) > 0 {
+				err = fmt.Errorf("%w; it wrote to stdout what is not JSON: %q", err, junk[0])
+			}
+			if tail := c.proc.StderrTail(); tail != "" {
+				err = &UnavailableError{Stderr: tail, Err: err}
+			}
+		}
+		if c.pipe != nil {
+			c.pipe.Close()
+		}
+		c.end()
+	}()
+
+	t, err := g.transport(ctx, c)
+	if err != nil {
+		return nil, &setupError{err}
+	}
+	c.cs, err = g.client.Connect(c.life, t, &mcp.ClientSessionOptions{ProtocolVersion: revision})
+	if err != nil {
+		return nil, err
+	}
+	if !stop() { // the dial was given up while the last answer came in
+		go c.cs.Close()
+		return nil, errors.New("connected too late")
+	}
+	c.life.dialling.Store(nil)
+	if g.cfg.Shared && g.protocolSession(c) {
+		go c.cs.Close()
+		return nil, &ConfigError{Server: g.cfg.Name, Field: "Shared",
+			Reason: fmt.Sprintf("the server keeps a protocol session (MCP %s): sharing one client would mix users; unset Shared", c.cs.InitializeResult().ProtocolVersion)}
+	}
+	return c, nil
+}
+
+// protocolSession reports whether the server keeps state between c's requests (MCP 2026-07-28, basic: it has none).
+func (g *MCPFunctionGroup) protocolSession(c *conn) bool {
+	if c.stateless() {
+		return false
+	}
+	return g.chain == nil || g.cfg.Transport == TransportSSE || c.cs.ID() != ""
+}
+
+// stateless reports whether c speaks a revision without protocol sessions.
+func (c *conn) stateless() bool {
+	return c.cs.InitializeResult().ProtocolVersion >= revisionStateless
+}
+
+// transport makes the SDK's transport for c, and starts the server where it is ours to start.
+func (g *MCPFunctionGroup) transport(ctx context.Context, c *conn) (mcp.Transport, error) {
+	switch g.cfg.Transport {
+	case TransportStdio:
+		env := maps.Clone(g.cfg.Env)
+		if g.opts.Env != nil {
+			more, err := g.opts.Env(ctx, c.id.Key)
+			if err != nil {
+				return nil, &CredentialError{Err: err}
+			}
+			if env == nil {
+				env = make(map[string]string, len(more))
+			}
+			maps.Copy(env, more)
+		}
+		proc, err := stdio.Start(stdio.Config{
+			Command: g.cfg.Command, Args: g.cfg.Args, Dir: g.cfg.Dir, Env: env,
+			MaxLine: int(g.cfg.MaxResponseBytes), Logger: g.log,
+		})
+		if err != nil {
+			return nil, err
+		}
+		c.proc = proc
+		c.pipe = &pipe{r: proc.Stdout(), w: proc.Stdin()}
+		return c.pipe.transport(g.cfg.MaxResponseBytes), nil
+
+	case TransportInMemory:
+		server := g.cfg.Server
+		if g.opts.NewServer != nil {
+			var err error
+			if server, err = g.opts.NewServer(ctx, c.id.Key); err != nil {
+				return nil, fmt.Errorf("making the server: %w", err)
+			}
+			if server == nil {
+				return nil, errors.New("making the server: Options.NewServer returned nil")
+			}
+		}
+		var far mcp.Transport
+		c.pipe, far = inMemory()
+		// The server's session ends when the pipe is closed.
+		if _, err := server.Connect(c.life, far, nil); err != nil {
+			return nil, err
+		}
+		return c.pipe.transport(g.cfg.MaxResponseBytes), nil
+
+	case TransportSSE:
+		return &mcp.SSEClientTransport{Endpoint: g.cfg.URL, HTTPClient: g.chain.Client(), MaxEventSize: g.chain.MaxEvent()}, nil
+
+	default:
+		return &mcp.StreamableClientTransport{
+			Endpoint: g.cfg.URL, HTTPClient: g.chain.Client(), MaxEventSize: g.chain.MaxEvent(),
+			DisableStandaloneSSE: !g.cfg.Notifications,
+		}, nil
+	}
+}
+
+// unreachable reports whether err says nothing about the protocol: the server was not there, or refused the credential.
+func unreachable(err error) bool {
+	var h *mcphttp.HTTPError
+	if errors.As(err, &h) {
+		return h.StatusCode == 401 || h.StatusCode == 403 || h.StatusCode == 429 || h.StatusCode >= 500
+	}
+	return neverConnected(err)
+}
+
+// closeReasonFinal reports whether a session closed for reason is not going to be opened again for the same user soon.
+func closeReasonFinal(r session.Reason) bool { return r != session.ReasonKilled }
+
+// newClient makes the SDK client that all sessions of the group share.
+func (g *MCPFunctionGroup) newClient() *mcp.Client {
+	info := g.opts.ClientInfo
+	if info == nil {
+		info = &mcp.Implementation{Name: "mcpfleet", Version: version()}
+	}
+	caps := g.opts.Capabilities
+	if caps == nil {
+		caps = &mcp.ClientCapabilities{} // nil would offer roots
+	}
+	h := &g.opts.Handlers
+	o := &mcp.ClientOptions{
+		Capabilities: caps,
+		// Without a handler the request for input goes to the caller instead of failing the call.
+		MultiRoundTrip:              &mcp.MultiRoundTripOptions{Disabled: h.Elicit == nil && h.Sample == nil},
+		ProgressNotificationHandler: g.onProgress,
+	}
+	if g.log.Enabled(context.Background(), -4) {
+		o.Logger = g.log
+	}
+	if h.Elicit != nil {
+		o.ElicitationHandler = g.onElicit
+	}
+	if h.Sample != nil {
+		o.CreateMessageWithToolsHandler = g.onSample
+	}
+	if h.Log != nil {
+		o.LoggingMessageHandler = g.onLog
+	}
+	// On HTTP a handler for changes makes a 2026-07-28 session open a stream of its own.
+	if g.chain == nil || g.cfg.Notifications {
+		o.ToolListChangedHandler = g.onToolsChanged
+		if h.ResourceUpdated != nil {
+			o.ResourceUpdatedHandler = g.onResourceUpdated
+		}
+	}
+	c := mcp.NewClient(info, o)
+	c.AddSendingMiddleware(captureLists)
+	c.AddReceivingMiddleware(g.recoverHandler)
+	return c
+}

@@ -1,0 +1,31 @@
+// Package mcpgroup puts one MCP server and its many users behind one object.
+//
+// An [MCPFunctionGroup] is one server. It is made from a [ServerConfig] and connects when a user first needs it:
+//
+//	group, err := mcpgroup.New(mcpgroup.ServerConfig{Name: "github", URL: "https://mcp.example.com/mcp"}, nil)
+//	ctx = session.NewContext(ctx, session.Key{Tenant: "acme", User: "alice"})
+//	tools, err := group.Tools(ctx)
+//	res, err := group.Call(ctx, "create_issue", map[string]any{"title": "It works"})
+//
+// # Users
+//
+// Every operation acts as the [session.Key] of its context. By default each user has a client of their own, which is
+// opened on demand, shared by all concurrent operations of that user, kept while it is used and closed when it was idle
+// for a while. No two users ever share one, except with [ServerConfig.Shared], which servers with a protocol session
+// refuse.
+//
+// # What a call promises
+//
+// A tool does not run twice behind the caller's back. A failed attempt is repeated only when the server provably did not
+// get the request, or when the server is trusted and says that the tool may be repeated. Everything else comes back as
+// an [*Error] whose [Outcome] says what is known: [NotSent], [Failed] or [Unknown].
+//
+// A lost session is replaced once for all callers that notice, and calls that were not sent go on with the new one. A
+// result with isError set is a result, not an error: see [Result.Err].
+//
+// # Tools
+//
+// The list of tools is fetched once for all users (or per user where it differs), kept in name order, and refreshed
+// when the server says that it changed or when its time is over. Names are made fit for every model provider, tools that
+// cannot be shown are left out and reported in [Status], and while the server is away the last known tools are served.
+package mcpgroup

@@ -1,0 +1,301 @@
+package mcpgroup
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"log/slog"
+	"maps"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+	"weak"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/mcpfleet/mcpfleet/internal/mcphttp"
+	"github.com/mcpfleet/mcpfleet/session"
+)
+
+// MCPFunctionGroup is one MCP server as seen by all of its users: a client per user, opened when it is first needed and
+// closed when it is idle, a list of tools under the names agents see, and calls that survive a lost connection without
+// running a tool twice.
+//
+// The user of every operation is the [session.Key] of its context. A group is safe for concurrent use; it is closed by
+// [MCPFunctionGroup.Close].
+type MCPFunctionGroup struct {
+	cfg    ServerConfig // resolved
+	opts   Options
+	log    *slog.Logger
+	match  *matcher
+	client *mcp.Client
+	chain  *mcphttp.Chain // nil unless HTTP
+	call   CallFunc       // the middleware around invoke
+
+	sessions  *session.Map[*conn]
+	catalogue *catalogue
+
+	revision atomic.Pointer[string] // what the server was last found to speak
+	reached  atomic.Bool            // a connect has succeeded before
+	closed   atomic.Bool
+	progress sync.Map // progress token (int64) -> func(context.Context, *mcp.ProgressNotificationParams)
+
+	// mu guards conns and state. Nothing that can block runs while it is held.
+	mu    sync.Mutex
+	conns map[*conn]struct{} // all that are open, also those the session map no longer hands out
+	state syncState
+}
+
+// syncState is what the last contact with the server came to.
+type syncState struct {
+	lastError  error
+	lastSync   time.Time
+	serverInfo *mcp.Implementation
+	revision   string
+}
+
+// New makes a group for one server. It connects to nothing: that happens when a user first needs it. It returns a
+// [*ConfigError] for a config that cannot work.
+func New(cfg ServerConfig, opts *Options) (*MCPFunctionGroup, error) {
+	g := &MCPFunctionGroup{conns: map[*conn]struct{}{}}
+	if opts != nil {
+		g.opts = *opts
+	}
+	var err error
+	if g.cfg, err = cfg.resolved(&g.opts); err != nil {
+		return nil, err
+	}
+	g.log = quietLogger(g.opts.Logger)
+	if g.match, err = newMatcher(g.cfg.Include, g.cfg.Exclude); err != nil {
+		return nil, &ConfigError{Server: cfg.Name, Field: "Include, Exclude", Reason: err.Error()}
+	}
+	if err := g.cfg.Names.validate(); err != nil {
+		return nil, &ConfigError{Server: cfg.Name, Field: "Names", Reason: err.Error()}
+	}
+	if g.cfg.Transport == TransportStreamableHTTP || g.cfg.Transport == TransportSSE {
+		if g.chain, err = g.newChain(); err != nil {
+			return nil, &ConfigError{Server: cfg.Name, Field: "URL, Headers", Reason: err.Error()}
+		}
+	}
+	g.client = g.newClient()
+	g.catalogue = &catalogue{g: g, users: map[session.ID]*tracker{}, known: map[[sha256.Size]byte]weak.Pointer[toolList]{}}
+	g.call = g.invoke
+	for _, m := range slices.Backward(g.opts.Middleware) {
+		g.call = m(g.call)
+	}
+	limits := g.cfg.Sessions
+	onLimit := session.LimitFail
+	if limits.Wait {
+		onLimit = session.LimitWait
+	}
+	g.sessions = session.New(session.Config[*conn]{
+		Dial: func(ctx context.Context, id session.ID) (*conn, error) {
+			c, err := g.dial(ctx, id)
+			if err != nil {
+				g.noteSync(err)
+				return nil, err
+			}
+			g.opened(c)
+			return c, nil
+		},
+		Close: func(c *conn, id session.ID, reason session.Reason) {
+			g.mu.Lock()
+			delete(g.conns, c)
+			last := len(g.conns) == 0
+			g.mu.Unlock()
+			g.catalogue.deaf(id, last)
+			if closeReasonFinal(reason) {
+				g.catalogue.forget(id)
+			}
+			c.close()
+		},
+		MaxSessions: limits.Max, MaxPerUser: limits.MaxPerUser, OnLimit: onLimit,
+		IdleTimeout: limits.IdleTimeout, MaxLifetime: limits.MaxLifetime, DialTimeout: g.cfg.DialTimeout,
+		Logger: g.log,
+	})
+	return g, nil
+}
+
+func (g *MCPFunctionGroup) newChain() (*mcphttp.Chain, error) {
+	h := make(http.Header, len(g.cfg.Headers))
+	for k, v := range g.cfg.Headers {
+		h.Set(k, v)
+	}
+	cfg := mcphttp.Config{
+		Endpoint: g.cfg.URL, Header: h, Base: g.opts.HTTPTransport,
+		MaxBody: g.cfg.MaxResponseBytes, SelfHeal: g.cfg.Notifications,
+		// Whatever was notified while the stream was down is lost: look again.
+		OnResume: func() { g.catalogue.changed() },
+		Logger:   g.log,
+	}
+	if headers := g.opts.Headers; headers != nil {
+		cfg.Headers = func(ctx context.Context, _ *http.Request) (h http.Header, err error) {
+			// The transport's own goroutines call this too: a panic there would end the process.
+			defer func() {
+				if v := recover(); v != nil {
+					err = &session.PanicError{Value: v, Stack: debug.Stack()}
+				}
+				if err != nil {
+					err = &CredentialError{Err: err}
+				}
+			}()
+			key, _ := session.FromContext(ctx)
+			return headers(ctx, key)
+		}
+	}
+	return mcphttp.New(cfg)
+}
+
+// opened notes a new connection.
+func (g *MCPFunctionGroup) opened(c *conn) {
+	g.reached.Store(true)
+	init := c.cs.InitializeResult()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.conns[c] = struct{}{}
+	g.state.lastError = nil
+	g.state.serverInfo, g.state.revision = init.ServerInfo, init.ProtocolVersion
+	if g.closed.Load() { // Close has not seen c
+		c.interrupt()
+	}
+}
+
+func (g *MCPFunctionGroup) noteSync(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.state.lastError = err
+	if err == nil {
+		g.state.lastSync = time.Now()
+	}
+}
+
+// Name returns the server's name.
+func (g *MCPFunctionGroup) Name() string { return g.cfg.Name }
+
+// identify returns whose session ctx may use. The key is checked when the session is opened: no session exists for a
+// key that may not have one.
+func (g *MCPFunctionGroup) identify(ctx context.Context) (session.ID, error) {
+	if g.closed.Load() {
+		return session.ID{}, ErrClosed
+	}
+	if g.cfg.Shared {
+		return session.ID{}, nil
+	}
+	key, ok := session.FromContext(ctx)
+	if !ok {
+		return session.ID{}, &session.IdentityError{Reason: "the context names no user; put one in with session.NewContext or session.Middleware, or set ServerConfig.Shared"}
+	}
+	id := session.ID{Key: key}
+	if g.opts.Fingerprint != nil {
+		var err error
+		if id.Fingerprint, err = g.opts.Fingerprint(ctx, key); err != nil {
+			return session.ID{}, &CredentialError{Err: err}
+		}
+	}
+	return id, nil
+}
+
+// Tools returns the tools that the user of ctx may see, sorted by name. The slice is the caller's; the tools are shared
+// and immutable. While the server cannot be reached the last known tools are returned.
+func (g *MCPFunctionGroup) Tools(ctx context.Context, opts ...ListOption) ([]*Tool, error) {
+	o := listOptions{filter: g.opts.Filter}
+	for _, opt := range opts {
+		opt.applyList(&o)
+	}
+	l, err := g.list(ctx, o.refresh)
+	if err != nil {
+		return nil, err
+	}
+	tools := slices.Clone(l.tools)
+	if o.filter != nil {
+		tools = o.filter(ctx, tools)
+	}
+	return tools, nil
+}
+
+func (g *MCPFunctionGroup) list(ctx context.Context, refresh bool) (*toolList, error) {
+	id, err := g.listID(ctx)
+	if err != nil {
+		return nil, &Error{Op: "list tools", Server: g.cfg.Name, Outcome: NotSent, Err: err}
+	}
+	return g.catalogue.get(ctx, id, refresh)
+}
+
+// listID names whose list it is. Sharing a client does not mean sharing private lists.
+func (g *MCPFunctionGroup) listID(ctx context.Context) (session.ID, error) {
+	id, err := g.identify(ctx)
+	if err == nil && g.cfg.Shared {
+		id.Key, _ = session.FromContext(ctx)
+		if g.opts.Fingerprint != nil {
+			id.Fingerprint, err = g.opts.Fingerprint(ctx, id.Key)
+		}
+	}
+	return id, err
+}
+
+// lookup finds a tool by exposed name. A known list answers whatever its age; a name it does not have is looked for in a
+// fresh one.
+func (g *MCPFunctionGroup) lookup(ctx context.Context, name string) (*Tool, error) {
+	id, err := g.listID(ctx)
+	if err == nil {
+		if l := g.catalogue.tracker(id).current.Load(); l != nil {
+			if t := l.byName[name]; t != nil {
+				return t, nil
+			}
+		}
+		var l *toolList
+		if l, err = g.catalogue.get(ctx, id, false); err == nil {
+			if t := l.byName[name]; t != nil {
+				return t, nil
+			}
+			err = ErrToolNotFound
+		}
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return nil, err
+	}
+	return nil, &Error{Op: "call", Server: g.cfg.Name, Tool: cleanText(name, 128), Outcome: NotSent, Err: err}
+}
+
+// visible reports whether the group's filter lets ctx see t.
+func (g *MCPFunctionGroup) visible(ctx context.Context, t *Tool) bool {
+	return g.opts.Filter == nil || len(g.opts.Filter(ctx, []*Tool{t})) > 0
+}
+
+// CleanupSessions closes the sessions that nobody uses and nobody used for maxAge (0: all unused ones) and returns how
+// many. It does not wait for them to be closed.
+func (g *MCPFunctionGroup) CleanupSessions(_ context.Context, maxAge time.Duration) int {
+	return g.sessions.CleanupSessions(maxAge)
+}
+
+// CloseSessions closes the sessions of the keys that match, for example of a user who logged out: unused ones at once,
+// used ones when their last call is done. It returns how many matched.
+func (g *MCPFunctionGroup) CloseSessions(match func(session.Key) bool) int {
+	return g.sessions.Retire(func(id session.ID) bool { return match(id.Key) })
+}
+
+// drainBound is how long Close waits for connections to end, after all calls were cancelled.
+const drainBound = 10 * time.Second
+
+// Close cancels every running call and closes every session. It returns when all are closed, or after a bound of 10 s
+// with an error that says how many are not. It may be called more than once.
+func (g *MCPFunctionGroup) Close() error {
+	g.closed.Store(true)
+	g.mu.Lock()
+	open := slices.Collect(maps.Keys(g.conns))
+	g.mu.Unlock()
+	for _, c := range open {
+		c.interrupt()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), drainBound)
+	defer cancel()
+	err := g.sessions.Drain(ctx)
+	if g.chain != nil {
+		g.chain.CloseIdleConnections()
+	}
+	return err
+}

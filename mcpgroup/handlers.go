@@ -1,0 +1,137 @@
+package mcpgroup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync/atomic"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/mcpfleet/mcpfleet/session"
+)
+
+// keyOf names the user a message of the server belongs to: the user of the call it came with, else the user of the
+// connection it came on. A shared connection has no user.
+func keyOf(ctx context.Context) (session.Key, error) {
+	key, ok := session.FromContext(ctx)
+	if !ok {
+		return session.Key{}, errors.New("mcpgroup: the request came on a shared connection outside of any user's call")
+	}
+	return key, nil
+}
+
+func (g *MCPFunctionGroup) onElicit(ctx context.Context, req *mcp.ElicitRequest) (*mcp.ElicitResult, error) {
+	key, err := keyOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var res *mcp.ElicitResult
+	if e := g.protect("Handlers.Elicit", func() { res, err = g.opts.Handlers.Elicit(ctx, key, req.Params) }); e != nil {
+		return nil, e
+	}
+	return res, err
+}
+
+func (g *MCPFunctionGroup) onSample(ctx context.Context, req *mcp.CreateMessageWithToolsRequest) (*mcp.CreateMessageWithToolsResult, error) {
+	key, err := keyOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var res *mcp.CreateMessageWithToolsResult
+	if e := g.protect("Handlers.Sample", func() { res, err = g.opts.Handlers.Sample(ctx, key, req.Params) }); e != nil {
+		return nil, e
+	}
+	return res, err
+}
+
+func (g *MCPFunctionGroup) onLog(ctx context.Context, req *mcp.LoggingMessageRequest) {
+	if key, err := keyOf(ctx); err == nil {
+		g.protect("Handlers.Log", func() { g.opts.Handlers.Log(ctx, key, req.Params) })
+	}
+}
+
+func (g *MCPFunctionGroup) onResourceUpdated(ctx context.Context, req *mcp.ResourceUpdatedNotificationRequest) {
+	if key, err := keyOf(ctx); err == nil {
+		g.protect("Handlers.ResourceUpdated", func() { g.opts.Handlers.ResourceUpdated(ctx, key, req.Params) })
+	}
+}
+
+// onToolsChanged only marks the list: it is fetched again when somebody asks for it, so a server that floods
+// notifications costs one atomic store each.
+func (g *MCPFunctionGroup) onToolsChanged(context.Context, *mcp.ToolListChangedRequest) {
+	g.catalogue.changed()
+}
+
+// onProgress hands a notification to the call that asked for it, else to the group's handler.
+func (g *MCPFunctionGroup) onProgress(ctx context.Context, req *mcp.ProgressNotificationClientRequest) {
+	if token, ok := progressToken(req.Params.ProgressToken); ok {
+		if fn, ok := g.progress.Load(token); ok {
+			g.protect("WithProgress", func() { fn.(func(context.Context, *mcp.ProgressNotificationParams))(ctx, req.Params) })
+			return
+		}
+	}
+	if h := g.opts.Handlers.Progress; h != nil {
+		if key, err := keyOf(ctx); err == nil {
+			g.protect("Handlers.Progress", func() { h(ctx, key, req.Params) })
+		}
+	}
+}
+
+// progressTokens numbers the calls of this process that asked for progress.
+var progressTokens atomic.Int64
+
+// progressToken reads a token of ours back from JSON, where every number is a float64.
+func progressToken(v any) (int64, bool) {
+	switch v := v.(type) {
+	case float64:
+		return int64(v), true
+	case int64:
+		return v, true
+	}
+	return 0, false
+}
+
+// recoverHandler keeps a panic in the SDK's own handling of a message from ending the process.
+func (g *MCPFunctionGroup) recoverHandler(next mcp.MethodHandler) mcp.MethodHandler {
+	return func(ctx context.Context, method string, req mcp.Request) (res mcp.Result, err error) {
+		defer func() {
+			if v := recover(); v != nil {
+				g.log.Error("mcpgroup: panic while handling a message of the server", "method", method, "panic", v)
+				res, err = nil, fmt.Errorf("mcpgroup: panic while handling %s", method)
+			}
+		}()
+		return next(ctx, method, req)
+	}
+}
+
+// protect runs a callback of the host on a goroutine of its own and waits for it, so that neither a panic nor
+// runtime.Goexit in it takes a goroutine of the SDK along. It returns an error if fn did not return normally.
+func (g *MCPFunctionGroup) protect(what string, fn func()) error {
+	err := protect(what, fn)
+	var p *session.PanicError
+	if errors.As(err, &p) {
+		g.log.Error("mcpgroup: panic in a callback", "callback", what, "panic", p.Value, "stack", string(p.Stack))
+	}
+	return err
+}
+
+func protect(what string, fn func()) (err error) {
+	done := make(chan struct{})
+	go func() {
+		normal := false
+		defer func() {
+			if v := recover(); v != nil {
+				err = fmt.Errorf("mcpgroup: %s: %w", what, &session.PanicError{Value: v, Stack: debug.Stack()})
+			} else if !normal {
+				err = fmt.Errorf("mcpgroup: %s called runtime.Goexit", what)
+			}
+			close(done)
+		}()
+		fn()
+		normal = true
+	}()
+	<-done
+	return err
+}

@@ -1,0 +1,63 @@
+package mcpgroup
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"sync"
+
+	"github.com/mcpfleet/mcpfleet/internal/mcphttp"
+)
+
+// quietLogger returns l so that neither its absence nor a panic in its handler concerns anybody. Much of what is logged
+// is logged on goroutines of the library, where a panic would end the process.
+func quietLogger(l *slog.Logger) *slog.Logger {
+	if l == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return slog.New(sturdyHandler{l.Handler()})
+}
+
+type sturdyHandler struct{ slog.Handler }
+
+// reportOnce lets a broken handler be known where nothing else can tell of it.
+var reportOnce sync.Once
+
+func (h sturdyHandler) Handle(ctx context.Context, r slog.Record) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			reportOnce.Do(func() { fmt.Fprintln(os.Stderr, "mcpgroup: the slog.Handler of Options.Logger panics:", v) })
+		}
+	}()
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h sturdyHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return sturdyHandler{h.Handler.WithAttrs(attrs)}
+}
+
+func (h sturdyHandler) WithGroup(name string) slog.Handler {
+	return sturdyHandler{h.Handler.WithGroup(name)}
+}
+
+// redact returns err's text without URL queries, protocol session ids and header values.
+func redact(err error) string {
+	if err == nil {
+		return ""
+	}
+	return mcphttp.Redact(err)
+}
+
+// version is the module's version as the build recorded it.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, m := range info.Deps {
+			if m.Path == "github.com/mcpfleet/mcpfleet" {
+				return m.Version
+			}
+		}
+	}
+	return "devel"
+}

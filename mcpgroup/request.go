@@ -1,0 +1,206 @@
+package mcpgroup
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/mcpfleet/mcpfleet/internal/mcphttp"
+	"github.com/mcpfleet/mcpfleet/session"
+)
+
+// operation is one request to the server, made on whatever session is live.
+type operation struct {
+	name string // for errors: "call", "list tools"
+	tool string // exposed name, or empty
+	// repeatable says that the request may be made again although the server may have acted on it.
+	repeatable bool
+	run        func(ctx context.Context, c *conn) error
+}
+
+const (
+	backoffBase = 50 * time.Millisecond
+	backoffCap  = 2 * time.Second
+	// maxRepeats bounds how often a request with unknown outcome is repeated.
+	maxRepeats = 2
+)
+
+// do leases the session of id, runs op on it and repeats both as far as the outcome allows. It returns the number of
+// attempts that got as far as a session.
+//
+// Requests that were not sent are repeated until the reconnect window closes; requests with unknown outcome at most
+// maxRepeats times, and only if they are repeatable. deadline bounds everything; zero means that ctx does.
+func (g *MCPFunctionGroup) do(ctx context.Context, id session.ID, deadline time.Time, op *operation) (attempts int, err error) {
+	var window time.Time // how long to keep trying; set by the first failure
+	for repeats, n := 0, 0; ; n++ {
+		var v verdict
+		ref, acquireErr := g.acquire(ctx, id, deadline)
+		if acquireErr != nil {
+			v = g.classifyAcquire(acquireErr)
+		} else {
+			attempts++
+			ok := false
+			if v, ok = g.attempt(ctx, ref, deadline, op); ok {
+				return attempts, nil
+			}
+		}
+		fail := &Error{Op: op.name, Server: g.cfg.Name, Tool: op.tool, Outcome: v.outcome, Err: v.err}
+		if v.outcome == Unknown {
+			repeats++
+			v.again = v.again && op.repeatable && repeats <= maxRepeats
+		}
+		if !v.again || g.closed.Load() {
+			return attempts, fail
+		}
+
+		if window.IsZero() {
+			window = time.Now().Add(max(g.cfg.ReconnectWindow, 0))
+		}
+		limit, wait := window, max(v.wait, backoff(n))
+		if v.told { // the server's own word counts for more than our impatience
+			limit = deadline
+		}
+		if v.lost && n == 0 {
+			wait = 0 // a new session is the cure, not a later one
+		}
+		if wait > 0 && !limit.IsZero() && time.Now().Add(wait).After(limit) {
+			return attempts, fail
+		}
+		if sleep(ctx, wait) != nil {
+			return attempts, fail
+		}
+	}
+}
+
+// attempt runs op once on ref and releases it. It returns the verdict on a failure.
+func (g *MCPFunctionGroup) attempt(ctx context.Context, ref session.Ref[*conn], deadline time.Time, op *operation) (v verdict, ok bool) {
+	defer ref.Release()
+	c := ref.Value()
+	a := &attempt{}
+	if deadline.IsZero() {
+		a.Context, a.cancel = context.WithCancel(ctx)
+	} else {
+		a.Context, a.cancel = context.WithDeadline(ctx, deadline)
+	}
+	if !c.begin(a) {
+		a.cancel()
+		return verdict{outcome: NotSent, err: ErrClosed}, false
+	}
+	defer c.finish(a)
+	if c.proc != nil {
+		// A write to a child that stopped reading ignores every context: end the child instead.
+		stop := context.AfterFunc(a.Context, func() { c.proc.InterruptWrite(writeGrace) })
+		defer stop()
+	}
+	err := op.run(a, c)
+	if err == nil {
+		return verdict{}, true
+	}
+	v = classify(c, a, err)
+	if v.lost {
+		g.sessions.Kill(ref)
+	}
+	if ended(v.err) && ctx.Err() == nil && g.closed.Load() {
+		v.err = ErrClosed
+	}
+	return v, false
+}
+
+// writeGrace is how long a write that outlives its call's deadline may still take.
+const writeGrace = 50 * time.Millisecond
+
+// acquire leases the session of id. A leased process that is known to have died is replaced at once.
+func (g *MCPFunctionGroup) acquire(ctx context.Context, id session.ID, deadline time.Time) (session.Ref[*conn], error) {
+	if ref, ok := g.sessions.TryAcquire(id); ok { // warm: no context of its own needed
+		if ref.Value().alive() {
+			return ref, nil
+		}
+		g.sessions.Kill(ref)
+		ref.Release()
+	}
+	if !deadline.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline)
+		defer cancel()
+	}
+	return g.sessions.Acquire(ctx, id)
+}
+
+// classifyAcquire judges the error of a lease: nothing was sent. A server that was never reached is not waited for.
+func (g *MCPFunctionGroup) classifyAcquire(err error) verdict {
+	v := verdict{outcome: NotSent, err: err}
+	var dial *session.DialError
+	switch {
+	case errors.Is(err, session.ErrClosed):
+		v.err = ErrClosed
+	case errors.As(err, &dial):
+		var config *ConfigError
+		var identity *session.IdentityError
+		var credential *CredentialError
+		var status *mcphttp.HTTPError
+		switch {
+		case errors.As(err, &credential):
+			v.err = credential
+		case errors.As(err, &config):
+			v.err = config
+		case errors.As(err, &identity):
+			v.err = identity
+		case errors.As(err, &status) && classifyStatus(status).outcome == Failed:
+			v.err = classifyStatus(status).err
+		default:
+			unavailable := &UnavailableError{RetryAt: dial.RetryAt, Err: dial.Err}
+			var inner *UnavailableError
+			if errors.As(dial.Err, &inner) {
+				unavailable.Stderr, unavailable.Err = inner.Stderr, inner.Err
+			}
+			v.err = unavailable
+			if g.reached.Load() {
+				v.again, v.wait = true, time.Until(dial.RetryAt)
+			}
+		}
+	}
+	return v
+}
+
+// backoff is the wait before repetition n+1: full jitter, so that clients of one server do not come back together.
+func backoff(n int) time.Duration { return rand.N(backoffCeiling(n)) + time.Millisecond }
+
+func backoffCeiling(n int) time.Duration { return min(backoffBase<<min(n, 10), backoffCap) }
+
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// WithSession runs fn with the raw client session of the user of ctx, for what this package does not offer. The session
+// stays open while fn runs and must not be used afterwards, nor closed. Nothing is repeated: an error of fn is returned as
+// it is. On a shared server the session is that of all users.
+func (g *MCPFunctionGroup) WithSession(ctx context.Context, fn func(*mcp.ClientSession) error) error {
+	id, err := g.identify(ctx)
+	if err != nil {
+		return err
+	}
+	ref, err := g.acquire(ctx, id, time.Time{})
+	if err != nil {
+		v := g.classifyAcquire(err)
+		return &Error{Op: "connect", Server: g.cfg.Name, Outcome: v.outcome, Err: v.err}
+	}
+	defer ref.Release()
+	err = fn(ref.Value().cs)
+	if errors.Is(err, mcp.ErrConnectionClosed) || errors.Is(err, mcp.ErrSessionMissing) {
+		g.sessions.Kill(ref)
+	}
+	return err
+}

@@ -1,0 +1,43 @@
+package mcpgroup
+
+import (
+	"slices"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/mcpfleet/mcpfleet/session"
+)
+
+// Status is a snapshot of a group.
+type Status struct {
+	Server    string
+	Transport Transport
+	Connected bool // a session is open
+
+	ServerInfo      *mcp.Implementation // what the server last said of itself; nil before the first connect or if it says nothing
+	ProtocolVersion string              // the MCP revision in use, such as "2026-07-28"
+
+	Tools     int       // tools of the list for all users; 0 where lists differ by user
+	LastSync  time.Time // when the tools were last fetched
+	LastError error     // what the last connect or fetch failed with; nil once one succeeded
+	// Problems are the tools that were left out and the overrides, includes and excludes that fit no tool.
+	Problems []Problem
+
+	Sessions session.Stats
+}
+
+// Status returns a snapshot of the group. It asks the server nothing.
+func (g *MCPFunctionGroup) Status() Status {
+	s := Status{Server: g.cfg.Name, Transport: g.cfg.Transport, Sessions: g.sessions.Stats()}
+	g.mu.Lock()
+	s.Connected = len(g.conns) > 0
+	s.ServerInfo, s.ProtocolVersion = g.state.serverInfo, g.state.revision
+	s.LastSync, s.LastError = g.state.lastSync, g.state.lastError
+	g.mu.Unlock()
+	if l := g.catalogue.shared.current.Load(); l != nil {
+		s.Tools = len(l.tools)
+		s.Problems = slices.Clone(l.problems)
+	}
+	return s
+}

@@ -1,0 +1,71 @@
+package mcpgroup
+
+import (
+	"context"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/mcpfleet/mcpfleet/internal/schema"
+	"github.com/mcpfleet/mcpfleet/session"
+)
+
+// Tool is one tool as agents see it. A Tool belongs to the group that listed it and is shared by all users: it is
+// immutable, and whoever calls it acts as the [session.Key] of the call's context. It is safe for concurrent use.
+type Tool struct {
+	Name         string // exposed name: unique in its group without regard to case, and fit for every provider
+	OriginalName string // the server's name
+	Server       string // [ServerConfig.Name]
+	Title        string // for people; may be empty
+	Description  string // for the model, freed of control and invisible characters
+
+	// InputSchema is the JSON Schema of the arguments, as the server sent it; its top level is an object. It must not be changed.
+	InputSchema map[string]any
+	// OutputSchema is the JSON Schema of the structured result, or nil. It must not be changed.
+	OutputSchema map[string]any
+
+	// Annotations are the server's hints, or nil. They are claims of the server: see [ServerConfig.Trusted].
+	Annotations *mcp.ToolAnnotations
+	Icons       []mcp.Icon
+	Meta        mcp.Meta
+
+	group   *MCPFunctionGroup
+	input   *schema.Schema
+	headers *headerTools // nil unless a parameter travels as an HTTP header too (x-mcp-header)
+}
+
+// Call runs the tool for the user of ctx and returns the server's result, which may itself report a failure of the
+// tool: see [Result.Err]. args is nil, a map[string]any, a json.RawMessage, a []byte or string holding a JSON object, or
+// any value that encodes to one; it is not changed.
+//
+// Errors wrap the sentinels of this package. A tool never runs twice for one Call unless its outcome is unknown, it is
+// annotated read-only or idempotent, and the server is trusted.
+func (t *Tool) Call(ctx context.Context, args any, opts ...CallOption) (*Result, error) {
+	if t.group == nil {
+		panic("mcpgroup: Call on a Tool that no group listed")
+	}
+	req := &CallRequest{Tool: t, Args: args}
+	req.Key, _ = session.FromContext(ctx)
+	for _, o := range opts {
+		o.apply(&req.options)
+	}
+	return t.group.call(ctx, req)
+}
+
+// ReadOnly reports whether the tool is annotated as changing nothing.
+func (t *Tool) ReadOnly() bool { return t.Annotations != nil && t.Annotations.ReadOnlyHint }
+
+// Idempotent reports whether the tool is annotated as safe to repeat with the same arguments: read-only tools are.
+func (t *Tool) Idempotent() bool {
+	return t.Annotations != nil && (t.Annotations.IdempotentHint || t.Annotations.ReadOnlyHint)
+}
+
+// Destructive reports whether the tool may destroy something. Without an annotation it may (MCP, server/tools).
+func (t *Tool) Destructive() bool {
+	if t.Annotations == nil {
+		return true
+	}
+	if t.Annotations.ReadOnlyHint {
+		return false
+	}
+	return t.Annotations.DestructiveHint == nil || *t.Annotations.DestructiveHint
+}
