@@ -39,8 +39,7 @@ func (g *MCPFunctionGroup) invoke(ctx context.Context, req *CallRequest) (*Resul
 	}
 
 	// 2. Do the arguments fit? A connect or a round trip would be wasted on arguments that do not.
-	args, err := checkArguments(t, req.Args)
-	if err != nil {
+	if req.checked, err = checkArguments(t, req.Args); err != nil {
 		return fail(NotSent, err)
 	}
 
@@ -53,45 +52,37 @@ func (g *MCPFunctionGroup) invoke(ctx context.Context, req *CallRequest) (*Resul
 	if timeout > 0 {
 		deadline = start.Add(timeout)
 	}
-
-	// 4. Lease, send, and repeat as far as the outcome allows.
-	meta := req.options.meta
 	if fn := req.options.progress; fn != nil {
-		token := progressTokens.Add(1)
-		g.progress.Store(token, fn)
+		token := g.expectProgress(fn)
+		req.options.meta = maps.Clone(req.options.meta)
+		if req.options.meta == nil {
+			req.options.meta = make(mcp.Meta, 1)
+		}
+		req.options.meta["progressToken"] = token
 		// The SDK hands over answers before the notifications that came ahead of them.
 		defer time.AfterFunc(progressGrace, func() { g.progress.Delete(token) })
-		meta = maps.Clone(meta)
-		if meta == nil {
-			meta = make(mcp.Meta, 1)
-		}
-		meta["progressToken"] = token
 	}
-	res := &Result{}
-	op := operation{
-		name: "call", tool: t.Name,
-		repeatable: g.cfg.Trusted && t.Idempotent(),
-		run: func(ctx context.Context, c *conn) error {
-			if t.headers != nil {
-				if err := c.primeHeaders(ctx, t.headers); err != nil {
-					return err
-				}
-			}
-			// Fresh params for every attempt: the SDK writes into them.
-			var err error
-			res.CallToolResult, err = c.cs.CallTool(ctx, &mcp.CallToolParams{
-				Meta: maps.Clone(meta), Name: t.OriginalName, Arguments: args,
-				InputResponses: req.options.inputs, RequestState: req.options.state,
-			})
-			return err
-		},
-	}
-	res.Attempts, err = g.do(ctx, id, deadline, &op)
+
+	// 4. Lease, send, and repeat as far as the outcome allows.
+	attempts, err := g.do(ctx, id, deadline, operation{"call", t.Name, g.cfg.Trusted && t.Idempotent(), req})
 	if err != nil {
 		return nil, err
 	}
-	res.Duration = time.Since(start)
-	return res, nil
+	return &Result{CallToolResult: req.answer, Attempts: attempts, Duration: time.Since(start)}, nil
+}
+
+// run sends the call once. The params are new for every attempt: the SDK writes into them.
+func (req *CallRequest) run(ctx context.Context, c *conn) (err error) {
+	if set := req.Tool.headers; set != nil {
+		if err := c.primeHeaders(ctx, set); err != nil {
+			return err
+		}
+	}
+	req.answer, err = c.cs.CallTool(ctx, &mcp.CallToolParams{
+		Meta: maps.Clone(req.options.meta), Name: req.Tool.OriginalName, Arguments: req.checked,
+		InputResponses: req.options.inputs, RequestState: req.options.state,
+	})
+	return err
 }
 
 // progressGrace is how long after its call a progress notification still finds its receiver.

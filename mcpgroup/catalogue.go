@@ -247,8 +247,7 @@ type rawList struct {
 
 func (g *MCPFunctionGroup) listTools(ctx context.Context, id session.ID) (*rawList, error) {
 	var raw *rawList
-	op := operation{name: "list tools", repeatable: true}
-	op.run = func(ctx context.Context, c *conn) error {
+	fetch := func(ctx context.Context, c *conn) error {
 		raw = &rawList{badHeaders: map[string]bool{}, stateless: c.stateless()}
 		if caps := c.cs.InitializeResult().Capabilities; caps != nil {
 			if caps.Tools == nil && (caps.Resources != nil || caps.Prompts != nil) {
@@ -285,7 +284,7 @@ func (g *MCPFunctionGroup) listTools(ctx context.Context, id session.ID) (*rawLi
 	if g.cfg.Shared {
 		id = session.ID{} // the list is the user's, the client is everybody's
 	}
-	if _, err := g.do(ctx, id, deadline, &op); err != nil {
+	if _, err := g.do(ctx, id, deadline, operation{"list tools", "", true, runFunc(fetch)}); err != nil {
 		return nil, err
 	}
 	return raw, nil

@@ -82,6 +82,13 @@ func (g *MCPFunctionGroup) onProgress(ctx context.Context, req *mcp.ProgressNoti
 // progressTokens numbers the calls of this process that asked for progress.
 var progressTokens atomic.Int64
 
+// expectProgress registers the receiver of a call's progress and returns the token to ask for it with.
+func (g *MCPFunctionGroup) expectProgress(fn func(context.Context, *mcp.ProgressNotificationParams)) (token int64) {
+	token = progressTokens.Add(1)
+	g.progress.Store(token, fn)
+	return token
+}
+
 // progressToken reads a token of ours back from JSON, where every number is a float64.
 func progressToken(v any) (int64, bool) {
 	switch v := v.(type) {

@@ -21,6 +21,8 @@ type CallRequest struct {
 	Key  session.Key
 
 	options callOptions
+	checked map[string]any      // Args as they are sent
+	answer  *mcp.CallToolResult // of the last attempt
 }
 
 // CallOption changes one call. Options are made by the With functions of this package.

@@ -18,8 +18,17 @@ type operation struct {
 	tool string // exposed name, or empty
 	// repeatable says that the request may be made again although the server may have acted on it.
 	repeatable bool
-	run        func(ctx context.Context, c *conn) error
+	runner
 }
+
+// runner makes the request once. ctx ends with the attempt.
+type runner interface {
+	run(ctx context.Context, c *conn) error
+}
+
+type runFunc func(ctx context.Context, c *conn) error
+
+func (f runFunc) run(ctx context.Context, c *conn) error { return f(ctx, c) }
 
 const (
 	backoffBase = 50 * time.Millisecond
@@ -33,7 +42,7 @@ const (
 //
 // Requests that were not sent are repeated until the reconnect window closes; requests with unknown outcome at most
 // maxRepeats times, and only if they are repeatable. deadline bounds everything; zero means that ctx does.
-func (g *MCPFunctionGroup) do(ctx context.Context, id session.ID, deadline time.Time, op *operation) (attempts int, err error) {
+func (g *MCPFunctionGroup) do(ctx context.Context, id session.ID, deadline time.Time, op operation) (attempts int, err error) {
 	var window time.Time // how long to keep trying; set by the first failure
 	for repeats, n := 0, 0; ; n++ {
 		var v verdict
@@ -76,7 +85,7 @@ func (g *MCPFunctionGroup) do(ctx context.Context, id session.ID, deadline time.
 }
 
 // attempt runs op once on ref and releases it. It returns the verdict on a failure.
-func (g *MCPFunctionGroup) attempt(ctx context.Context, ref session.Ref[*conn], deadline time.Time, op *operation) (v verdict, ok bool) {
+func (g *MCPFunctionGroup) attempt(ctx context.Context, ref session.Ref[*conn], deadline time.Time, op operation) (v verdict, ok bool) {
 	defer ref.Release()
 	c := ref.Value()
 	a := &attempt{}

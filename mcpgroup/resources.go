@@ -79,7 +79,7 @@ func (g *MCPFunctionGroup) request(ctx context.Context, name string, run func(co
 	if g.cfg.CallTimeout > 0 {
 		deadline = time.Now().Add(g.cfg.CallTimeout)
 	}
-	_, err = g.do(ctx, id, deadline, &operation{name: name, repeatable: true, run: run})
+	_, err = g.do(ctx, id, deadline, operation{name, "", true, runFunc(run)})
 	return err
 }
 

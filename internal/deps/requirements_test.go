@@ -18,6 +18,7 @@ var allowed = map[string]string{
 	"github.com/modelcontextprotocol/go-sdk": "the protocol itself",
 	"github.com/tmc/langchaingo":             "the one framework whose adapter is not a module of its own",
 	"golang.org/x/sync":                      "singleflight, for fetches that callers share",
+	"github.com/google/jsonschema-go":        "tests only: the oracle of internal/schema",
 	"go.uber.org/goleak":                     "tests only: a leaked goroutine fails the package that leaked it",
 }
 

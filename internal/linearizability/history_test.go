@@ -39,10 +39,9 @@ var errDial = errors.New("the dial fails")
 
 // run is one history in the making. Its methods dial and hangUp are the callbacks of the map under test.
 type run struct {
-	arrived atomic.Int32
-	clock   atomic.Int64 // stamps operations, so that no two stamps are equal
-	seed    uint64
-	dials   atomic.Int32
+	clock atomic.Int64 // stamps operations, so that no two stamps are equal
+	seed  uint64
+	dials atomic.Int32
 
 	mu     sync.Mutex // guards opened and ended
 	opened []int8
@@ -73,21 +72,13 @@ func (r *run) hangUp(session int8) {
 	yield(rand.New(rand.NewPCG(r.seed, uint64(session)<<32)))
 }
 
-// yield lets others run, often enough that operations meet inside of each other.
-var gos, spin = 4, 200
-var lockstep = false
-
-func (r *run) meet() {
-	n := (r.arrived.Add(1) + clients - 1) / clients * clients
-	for r.arrived.Load() < n {
-		runtime.Gosched()
-	}
-}
+// yield lets others run, or lets a little time pass, so that operations meet inside of each other. The pauses are of all
+// lengths: with processors to spare it takes nanoseconds to meet, without them it takes the scheduler.
 func yield(rng *rand.Rand) {
-	for range rng.IntN(gos) {
+	if rng.IntN(2) == 0 {
 		runtime.Gosched()
 	}
-	for n := rng.IntN(spin); n > 0; n-- { // on another processor, a few nanoseconds make the difference
+	for n := rng.IntN(1 << rng.IntN(10)); n > 0; n-- {
 		spun.Load()
 	}
 }
@@ -114,19 +105,24 @@ func record(seed uint64, open func(*run) sessions) history {
 		all[0].do(acquire)
 		all[0].giveBack()
 	}
-	var done sync.WaitGroup
+	var ready, done sync.WaitGroup
+	var begin atomic.Bool
 	for _, c := range all {
+		ready.Add(1)
 		done.Go(func() {
+			ready.Done()
+			for !begin.Load() {
+				runtime.Gosched()
+			}
 			for range opsPerClient {
-				if lockstep {
-					r.meet()
-				}
 				yield(c.rng)
 				c.do(c.choose())
 			}
 			c.giveBack()
 		})
 	}
+	ready.Wait()
+	begin.Store(true)
 	done.Wait()
 	all[0].do(closeMap)
 	m.drain()

@@ -1,6 +1,7 @@
 package linearizability
 
 import (
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 )
@@ -12,6 +13,7 @@ import (
 type twin struct {
 	run      *run
 	broken   bool
+	pause    func() // what acquire does between the lock and the reference, when broken
 	hangUps  sync.WaitGroup
 	mu       sync.RWMutex // guards all below, and the fields of entries that are not atomic
 	current  *twinEntry
@@ -31,7 +33,12 @@ type twinLease struct {
 }
 
 func newTwin(r *run) sessions       { return &twin{run: r} }
-func newBrokenTwin(r *run) sessions { return &twin{run: r, broken: true} }
+func newBrokenTwin(r *run) sessions { return &twin{run: r, broken: true, pause: func() {}} }
+
+// newSlowBrokenTwin has acquire interrupted where it hurts, as happens on a busy machine sooner or later.
+func newSlowBrokenTwin(r *run) sessions {
+	return &twin{run: r, broken: true, pause: func() { yield(rand.New(rand.NewPCG(r.seed, uint64(r.clock.Load())))) }}
+}
 
 func (m *twin) acquire() (lease, failure) {
 	if m.broken {
@@ -73,6 +80,7 @@ func (m *twin) acquireLate() (lease, bool) {
 	if e == nil {
 		return nil, false
 	}
+	m.pause()
 	e.refs.Add(1)
 	return &twinLease{m, e}, true
 }

@@ -73,7 +73,8 @@ type healing struct {
 	opening  bool          // open is running
 	resumed  bool          // the next stream takes the place of another
 	over     bool          // the server will not open it again: wait for the end
-	failures int           // attempts in a row without a stream that lasted
+	passed   int           // messages of src that were passed on
+	failures int           // attempts in a row without a stream that was of use
 	floor    time.Duration // what the server asked to wait before the next attempt
 
 	// mu guards closed and the closing of src.
@@ -120,7 +121,7 @@ func (s *healing) leave(o opening) {
 // adopt makes the answer the stream to read from.
 func (s *healing) adopt(resp *http.Response) {
 	s.reset()
-	s.since = time.Now()
+	s.since, s.passed = time.Now(), 0
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -180,7 +181,11 @@ func (s *healing) judge(name string, data []byte) (verdict, error) {
 			return drop, io.EOF
 		}
 	}
-	return s.c.tolerate(name, data)
+	v, err := s.c.tolerate(name, data)
+	if v == keep {
+		s.passed++
+	}
+	return v, err
 }
 
 // Read hands out events. While the stream is down it waits, and brings it up again.
@@ -218,8 +223,13 @@ func (s *healing) down(err error) {
 		s.c.log.Debug("the notification stream was cut", "after", time.Since(s.since), "error", Redact(err))
 	}
 	s.resumed = true
-	// A stream that lasted shows that opening it is worth while.
-	if time.Since(s.since) >= 2*s.c.backoffBase {
+	// A stream that lasted or brought something is worth opening. The first message of a subscription only acknowledges
+	// it (MCP 2026-07-28, basic/utilities/subscriptions).
+	useful := s.passed > 0
+	if s.listen {
+		useful = s.passed > 1
+	}
+	if useful || time.Since(s.since) >= 2*s.c.backoffBase {
 		s.failures = 0
 	}
 	s.failures++

@@ -71,10 +71,11 @@ func do(ctx context.Context, t testing.TB, c *Chain, url, body string) (string, 
 
 // script is an MCP server of revision 2025-11-25 with a protocol session, whose tools/call is the test's.
 type script struct {
-	call func(w http.ResponseWriter, r *http.Request, id string) // nil answers "ok"
-	get  http.HandlerFunc                                        // nil answers 405
+	get http.HandlerFunc // nil answers 405
 
+	// mu guards all below.
 	mu       sync.Mutex
+	call     func(w http.ResponseWriter, r *http.Request, id string) // nil answers "ok"
 	requests []string // methods of HTTP and JSON-RPC
 }
 
@@ -115,14 +116,17 @@ func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.log(m.Method)
+	s.mu.Lock()
+	call := s.call
+	s.mu.Unlock()
 	switch {
 	case m.ID == nil:
 		w.WriteHeader(http.StatusAccepted)
 	case m.Method == "initialize":
 		w.Header().Set(headerSession, "SESSION-1234")
 		answer(w, string(m.ID), `{"protocolVersion":"2025-11-25","capabilities":{"tools":{"listChanged":true}},"serverInfo":{"name":"s","version":"1"}}`)
-	case m.Params.Name != "ok" && s.call != nil:
-		s.call(w, r, string(m.ID))
+	case m.Params.Name != "ok" && call != nil:
+		call(w, r, string(m.ID))
 	default:
 		answer(w, string(m.ID), `{"content":[{"type":"text","text":"ok"}]}`)
 	}

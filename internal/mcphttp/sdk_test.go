@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,7 +23,7 @@ func status(code int, body string) func(http.ResponseWriter, *http.Request, stri
 	}
 }
 
-// events answers with an event stream. ID stands for the request's id. The connection is closed after it, so that the
+// stream200 answers with an event stream. ID stands for the request's id. The connection is closed after it, so that the
 // end of the body is an ordinary one.
 func stream200(body string) func(http.ResponseWriter, *http.Request, string) {
 	return func(w http.ResponseWriter, _ *http.Request, id string) {
@@ -146,7 +147,9 @@ func TestSessionOutlivesEveryFaultOfOneCall(t *testing.T) {
 	cs, _ := session(t, s, func(c *Config) { c.MaxBody = 64 << 10 }, nil, false)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			s.mu.Lock()
 			s.call = tt.call
+			s.mu.Unlock()
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
 			res, err, x := callTool(ctx, cs, "faulty")
@@ -219,9 +222,12 @@ func TestServerThatIsDownIsNoSentRequest(t *testing.T) {
 }
 
 func TestConnectionsSurviveStreamedAnswers(t *testing.T) {
+	var mu sync.Mutex
 	conns := make(map[string]bool)
 	s := &script{call: func(w http.ResponseWriter, r *http.Request, id string) {
+		mu.Lock()
 		conns[r.RemoteAddr] = true
+		mu.Unlock()
 		w.Header().Set("Content-Type", "text/event-stream")
 		fmt.Fprintf(w, "data: %s\n\n", strings.ReplaceAll(fine, "ID", id))
 		w.(http.Flusher).Flush()
@@ -235,6 +241,8 @@ func TestConnectionsSurviveStreamedAnswers(t *testing.T) {
 		time.Sleep(5 * time.Millisecond)
 	}
 	// The habit of the server is learnt from the first answer.
+	mu.Lock()
+	defer mu.Unlock()
 	if len(conns) > 3 {
 		t.Errorf("20 calls one after the other used %d connections", len(conns))
 	}

@@ -98,24 +98,31 @@ func TestDeepJSONIsDeep(t *testing.T) {
 }
 
 func TestPingsFollowTheAnswerWithoutEnd(t *testing.T) {
-	raw, url := attacked(t, mcptest.EndlessPings(time.Millisecond))
+	t.Run("JSON server", func(t *testing.T) { testPings(t, false) })
+	t.Run("SSE server", func(t *testing.T) { testPings(t, true) })
+}
+
+func testPings(t *testing.T, sse bool) {
+	raw := mcptest.NewHostile(&mcptest.RawOptions{Sessionless: true, SSE: sse},
+		mcptest.OnTool(mcptest.AttackTool, mcptest.EndlessPings(time.Millisecond)))
+	url := raw.Start(t).URL()
 	resp, err := post(t, httpClient(t), url, attackBody)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close() // which ends the server's part; the host's Close would hang otherwise
+	defer resp.Body.Close()
 	lines := bufio.NewScanner(resp.Body)
-	pings, answered := 0, false
+	pings, answers := 0, 0
 	for pings < 20 && lines.Scan() {
-		if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
-			answered = answerText(t, data) == "incremented k"
+		if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok && answerText(t, data) == "incremented k" {
+			answers++
 		}
 		if lines.Text() == ": ping" {
 			pings++
 		}
 	}
-	if !answered || pings < 20 || raw.Executions(mcptest.AttackTool) != 1 {
-		t.Errorf("answered %t, %d pings, %d executions", answered, pings, raw.Executions(mcptest.AttackTool))
+	if answers != 1 || pings < 20 || raw.Executions(mcptest.AttackTool) != 1 {
+		t.Errorf("%d answers, %d pings, %d executions", answers, pings, raw.Executions(mcptest.AttackTool))
 	}
 }
 

@@ -85,6 +85,12 @@ func TestEveryReadyMadeToolGivesItsKindOfResult(t *testing.T) {
 					t.Errorf("%s: error %v, want one with %q", tool, err, text)
 				}
 			}
+			if got := callText(t, session, "sleep", map[string]any{"ms": 1}); got != "slept 1 ms" {
+				t.Errorf("sleep = %q", got)
+			}
+			if _, err := session.CallTool(bounded(t), &mcp.CallToolParams{Name: "sleep", Arguments: map[string]any{"ms": "long"}}); err == nil || !strings.Contains(err.Error(), "Invalid arguments") {
+				t.Errorf("sleep with a text: %v", err)
+			}
 			if got := callText(t, session, "echo", map[string]any{"text": "still here"}); got != "still here" {
 				t.Errorf("echo after the failures = %q", got)
 			}

@@ -261,12 +261,28 @@ func (c *compiler) fill(o *object) error {
 		n.dyn = r.dynamicReference()
 	}
 	n.types = r.types()
-	n.enum = r.enum()
-	n.text = r.textRules()
-	n.num = r.numberRules()
-	n.obj = r.objectRules()
-	n.arr = r.arrayRules()
-	n.logic = r.logicRules()
+	var present family
+	for name := range o.members {
+		present |= families[name]
+	}
+	if present&enumFamily != 0 {
+		n.enum = r.enum()
+	}
+	if present&textFamily != 0 {
+		n.text = r.textRules()
+	}
+	if present&numberFamily != 0 {
+		n.num = r.numberRules()
+	}
+	if present&objectFamily != 0 {
+		n.obj = r.objectRules()
+	}
+	if present&arrayFamily != 0 {
+		n.arr = r.arrayRules()
+	}
+	if present&logicFamily != 0 {
+		n.logic = r.logicRules()
+	}
 	n.tracksProperties = n.obj != nil && n.obj.unevaluated != nil || n.arr != nil && n.arr.unevaluated != nil
 	return r.err
 }

@@ -21,6 +21,8 @@ type where struct {
 func (w *where) at(name string) *where { return &where{up: w, name: name, named: true} }
 func (w *where) item(i int) *where     { return &where{up: w, index: i} }
 
+func (w where) clone() *where { return &w }
+
 func (w *where) pointer() string {
 	var tokens []string
 	for ; w != nil && w.up != nil; w = w.up {
@@ -85,7 +87,7 @@ func freeze(raw any, limits Limits) (any, error) {
 	case []byte:
 		return f.text(text, root)
 	}
-	return f.value(raw, nil, root, 0)
+	return f.value(raw, nil, *root, 0)
 }
 
 func (f *freezer) text(text []byte, root *where) (any, error) {
@@ -100,7 +102,7 @@ func (f *freezer) text(text []byte, root *where) (any, error) {
 		return nil, refuse(RuleJSON, root, "%v", err)
 	}
 	f.bytesLeft = math.MaxInt // the text itself was within the limit
-	return f.value(v, nil, root, 0)
+	return f.value(v, nil, *root, 0)
 }
 
 // decode reads exactly one JSON value and keeps the digits of its numbers.
@@ -117,9 +119,10 @@ func decode(text []byte) (any, error) {
 	return v, nil
 }
 
-func (f *freezer) grow(at *where, n int) error {
+func (f *freezer) grow(here where, n int) error {
 	if f.bytesLeft -= n; f.bytesLeft < 0 {
-		return refuse(RuleBytes, at, "it has more than %d bytes of JSON", f.limits.MaxBytes)
+		at := here
+		return refuse(RuleBytes, &at, "it has more than %d bytes of JSON", f.limits.MaxBytes)
 	}
 	return nil
 }
@@ -132,27 +135,29 @@ func (f *freezer) container(at *where, depth, members int) error {
 		return refuse(RuleNodes, at, "it has more than %d objects and arrays", f.limits.MaxNodes)
 	}
 	// Checked before anything is allocated for the members: each takes at least a value and a comma.
-	return f.grow(at, 2*members)
+	return f.grow(*at, 2*members)
 }
 
-func (f *freezer) value(v any, parent *object, at *where, depth int) (any, error) {
+// value copies v. Its position comes by value and gets an address only if it holds others: most values are scalars.
+func (f *freezer) value(v any, parent *object, here where, depth int) (any, error) {
 	switch v := v.(type) {
 	case nil:
-		return nil, f.grow(at, 3)
+		return nil, f.grow(here, 3)
 	case bool:
-		return v, f.grow(at, 3)
+		return v, f.grow(here, 3)
 	case string:
-		return v, f.grow(at, len(v)+1)
+		return v, f.grow(here, len(v)+1)
 	case map[string]any:
+		at := here.clone()
 		if err := f.container(at, depth, len(v)); err != nil {
 			return nil, err
 		}
 		o := &object{members: make(map[string]any, len(v)), at: at, parent: parent}
 		for name, member := range v {
-			if err := f.grow(at, len(name)+3); err != nil {
+			if err := f.grow(here, len(name)+3); err != nil {
 				return nil, err
 			}
-			frozen, err := f.value(member, o, at.at(name), depth+1)
+			frozen, err := f.value(member, o, where{up: at, name: name, named: true}, depth+1)
 			if err != nil {
 				return nil, err
 			}
@@ -160,12 +165,13 @@ func (f *freezer) value(v any, parent *object, at *where, depth int) (any, error
 		}
 		return o, nil
 	case []any:
+		at := here.clone()
 		if err := f.container(at, depth, len(v)); err != nil {
 			return nil, err
 		}
 		a := &array{items: make([]any, len(v)), at: at}
 		for i, item := range v {
-			frozen, err := f.value(item, parent, at.item(i), depth+1)
+			frozen, err := f.value(item, parent, where{up: at, index: i}, depth+1)
 			if err != nil {
 				return nil, err
 			}
@@ -176,26 +182,26 @@ func (f *freezer) value(v any, parent *object, at *where, depth int) (any, error
 	if isNumber(v) {
 		n, ok := numberOf(v)
 		if !ok {
-			return nil, refuse(RuleJSON, at, "a number is not finite or has too many digits")
+			return nil, refuse(RuleJSON, here.clone(), "a number is not finite or has too many digits")
 		}
 		if text, ok := v.(json.Number); ok {
-			return n, f.grow(at, len(text)-1)
+			return n, f.grow(here, len(text)-1)
 		}
 		return n, nil
 	}
 	text, err := json.Marshal(v)
 	if err != nil {
-		return nil, refuse(RuleJSON, at, "a value of type %T does not marshal to JSON", v)
+		return nil, refuse(RuleJSON, here.clone(), "a value of type %T does not marshal to JSON", v)
 	}
-	if err := f.grow(at, len(text)); err != nil {
+	if err := f.grow(here, len(text)); err != nil {
 		return nil, err
 	}
 	f.bytesLeft += len(text) // counted again, piece by piece, below
 	plain, err := decode(text)
 	if err != nil {
-		return nil, refuse(RuleJSON, at, "a value of type %T does not marshal to JSON", v)
+		return nil, refuse(RuleJSON, here.clone(), "a value of type %T does not marshal to JSON", v)
 	}
-	return f.value(plain, parent, at, depth)
+	return f.value(plain, parent, here, depth)
 }
 
 // thaw returns a frozen value in the form in which arguments come, for comparing the two.

@@ -56,8 +56,12 @@ func (c *compiler) index(o *object, res *resource, visit func(*object)) error {
 	}
 	o.res = res
 	visit(o)
-	for _, name := range sortedKeys(o.members) {
-		for _, sub := range subschemas(name, o.members[name]) {
+	for _, name := range holders {
+		v := o.members[name]
+		if v == nil {
+			continue
+		}
+		for _, sub := range subschemas(name, v) {
 			if err := c.index(sub, res, visit); err != nil {
 				return err
 			}
@@ -237,6 +241,9 @@ var (
 	holdsList = []string{"allOf", "anyOf", "items", "oneOf", "prefixItems"}
 	holdsMap  = []string{"$defs", "definitions", "dependencies", "dependentSchemas", "patternProperties", "properties"}
 )
+
+// holders is all of them once, in a fixed order.
+var holders = slices.Compact(slices.Sorted(slices.Values(slices.Concat(holdsSchema, holdsList, holdsMap))))
 
 // subschemas returns the schemas that a keyword holds and that are objects, in a fixed order.
 func subschemas(keyword string, v any) []*object {

@@ -1,5 +1,38 @@
 package schema
 
+// A family is a set of keywords that one of the functions below reads. Most subschemas use one or two families, so
+// asking for the others would be most of the work of compiling a large schema.
+type family uint8
+
+const (
+	enumFamily family = 1 << iota
+	textFamily
+	numberFamily
+	objectFamily
+	arrayFamily
+	logicFamily
+)
+
+var families = map[string]family{
+	"enum": enumFamily, "const": enumFamily,
+
+	"minLength": textFamily, "maxLength": textFamily, "pattern": textFamily,
+
+	"minimum": numberFamily, "maximum": numberFamily, "exclusiveMinimum": numberFamily, "exclusiveMaximum": numberFamily,
+	"multipleOf": numberFamily,
+
+	"minProperties": objectFamily, "maxProperties": objectFamily, "required": objectFamily, "properties": objectFamily,
+	"patternProperties": objectFamily, "additionalProperties": objectFamily, "propertyNames": objectFamily,
+	"dependentRequired": objectFamily, "dependentSchemas": objectFamily, "dependencies": objectFamily,
+	"unevaluatedProperties": objectFamily,
+
+	"minItems": arrayFamily, "maxItems": arrayFamily, "uniqueItems": arrayFamily, "contains": arrayFamily,
+	"minContains": arrayFamily, "maxContains": arrayFamily, "prefixItems": arrayFamily, "items": arrayFamily,
+	"additionalItems": arrayFamily, "unevaluatedItems": arrayFamily,
+
+	"allOf": logicFamily, "anyOf": logicFamily, "oneOf": logicFamily, "not": logicFamily, "if": logicFamily,
+}
+
 func (r *reader) textRules() *textRules {
 	t := textRules{min: r.count("minLength", 0), max: r.count("maxLength", -1)}
 	source, ok := r.text("pattern")

@@ -26,7 +26,9 @@ func newServer(more int) *mcp.Server {
 		})
 	for i := range more {
 		s.AddTool(&mcp.Tool{Name: fmt.Sprintf("tool_%03d", i), Description: "Does one of many things with ten parameters.", InputSchema: object(10)},
-			func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) { return &mcp.CallToolResult{}, nil })
+			func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+				return &mcp.CallToolResult{}, nil
+			})
 	}
 	return s
 }

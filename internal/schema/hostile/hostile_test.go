@@ -45,6 +45,9 @@ func runCase(name string) {
 		}
 		r := c.Run()
 		o := outcome{Slowest: r.Slowest(), Allocated: r.Allocated}
+		for range 2 { // the fastest of three: a busy machine can only add
+			o.Slowest = min(o.Slowest, c.Run().Slowest())
+		}
 		var guard *schema.GuardError
 		if errors.As(r.CompileErr, &guard) {
 			o.Rule = guard.Rule
@@ -62,7 +65,7 @@ func runCase(name string) {
 }
 
 // TestEveryHostileSchemaIsSurvived runs each case in its own process with little memory and a small stack (S6): none may
-// crash, hang or allocate without bound, and each ends the way the case says. The time is only logged.
+// crash, hang or allocate without bound, and each ends the way the case says. The time, the fastest of three runs, is only logged.
 func TestEveryHostileSchemaIsSurvived(t *testing.T) {
 	if raceEnabled {
 		t.Skip("what is measured here is memory, stack and time, all of which the race detector multiplies")
@@ -103,7 +106,7 @@ func TestEveryHostileSchemaIsSurvived(t *testing.T) {
 			}
 		})
 	}
-	t.Logf("%d hostile schemas, the slowest step took %v (%s), %d above 50ms", len(cases), slowest, slowestName, over)
+	t.Logf("%d hostile schemas, the slowest took %v (%s; fastest of three runs), %d above 50ms", len(cases), slowest, slowestName, over)
 }
 
 func runInProcess(t *testing.T, name string) outcome {
