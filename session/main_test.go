@@ -168,7 +168,7 @@ func checkInvariants[V any](t testing.TB, m *Map[V]) {
 			bump(id, 0, 0)
 		default:
 			running++
-			if d.attempt == nil || d.attempt.over || (d.waiters == 0) != d.attempt.abandoned && d.waiters == 0 {
+			if d.attempt == nil || d.attempt.over || d.waiters == 0 && !d.attempt.abandoned {
 				t.Errorf("running dial of %v has %d waiters, attempt %+v", id, d.waiters, d.attempt)
 			}
 			bump(id, 1, 0)
