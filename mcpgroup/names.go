@@ -95,7 +95,7 @@ func (p NamePolicy) validate() error {
 		return fmt.Errorf("MaxLen is %d; it must be %d to %d, or 0 for %d", p.MaxLen, minNameLen, maxNameLen, defaultNameLen)
 	}
 	if strings.ContainsFunc(p.Prefix, notNameRune) {
-		return fmt.Errorf("the prefix %.80q has characters outside of [a-zA-Z0-9_-]", p.Prefix)
+		return fmt.Errorf("the prefix %+.80q has characters outside of [a-zA-Z0-9_-]", p.Prefix)
 	}
 	if most := p.maxLen() - nameSuffixLen; len(p.Prefix) >= most {
 		return fmt.Errorf("the prefix has %d characters; with a MaxLen of %d it must have less than %d", len(p.Prefix), p.maxLen(), most)
@@ -126,7 +126,7 @@ func (p NamePolicy) assign(reqs []nameRequest) []nameResult {
 		case r.Alias == "":
 			a.claim(names, p.expose(p.Prefix, r), i)
 		case len(r.Alias) > p.maxLen() || strings.ContainsFunc(r.Alias, notNameRune):
-			a.withhold(i, fmt.Errorf("its alias %.80q is not 1 to %d of [a-zA-Z0-9_-]", r.Alias, p.maxLen()))
+			a.withhold(i, fmt.Errorf("its alias %+.80q is not 1 to %d of [a-zA-Z0-9_-]", r.Alias, p.maxLen()))
 		default:
 			a.claim(aliases, r.Alias, i)
 		}
@@ -204,7 +204,7 @@ func (a *assignment) settle(wanting []int, holders ...int) {
 		if rival == i {
 			rival = rivals[1]
 		}
-		a.withhold(i, fmt.Errorf("its exposed name %q collides with that of tool %.80q of server %.80q; set an alias for one of them, or a prefix for each server",
+		a.withhold(i, fmt.Errorf("its exposed name %q collides with that of tool %+.80q of server %+.80q; set an alias for one of them, or a prefix for each server",
 			a.results[i].Exposed, a.reqs[rival].Original, a.reqs[rival].Server))
 	}
 }

@@ -1,6 +1,8 @@
 package mcpgroup
 
 import (
+	"context"
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"regexp"
@@ -8,6 +10,10 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/mcpfleet/mcpfleet/session"
 )
 
 var fitName = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
@@ -390,6 +396,7 @@ func FuzzAssign(f *testing.F) {
 	f.Add("s\na\n\nt\na\n\nu\ns__a\n", "", uint8(1))
 	f.Add("s\na\nsame\ns\nb\nSAME\nt\nsame\n", "", uint8(2))
 	f.Add("s\n\xff\u202e\n\ns\n\U000e0041\n../x", "-", uint8(0))
+	f.Add("s\na\n\U000e0141", "", uint8(0)) // counts as printable for %q
 	f.Fuzz(func(t *testing.T, text, prefix string, collision uint8) {
 		p := NamePolicy{Prefix: mangle(prefix), Collision: CollisionPolicy(collision % 3)}
 		if p.validate() != nil {
@@ -499,4 +506,36 @@ func FuzzRenameInText(f *testing.F) {
 			t.Errorf("%d bytes grow to %d", len(text), len(got))
 		}
 	})
+}
+
+func ExampleNamePolicy() {
+	server := mcp.NewServer(&mcp.Implementation{Name: "github"}, nil)
+	for _, name := range []string{"create_issue", "repos.list", "search_code"} {
+		server.AddTool(&mcp.Tool{Name: name, InputSchema: map[string]any{"type": "object"}},
+			func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+				return &mcp.CallToolResult{}, nil
+			})
+	}
+	group, err := New(ServerConfig{
+		Name:      "github",
+		Server:    server,
+		Names:     NamePolicy{Prefix: "github__"},
+		Overrides: map[string]Override{"search_code": {Alias: "find_code"}},
+	}, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer group.Close()
+
+	tools, err := group.Tools(session.NewContext(context.Background(), session.Key{User: "alice"}))
+	for _, t := range tools {
+		fmt.Println(t.OriginalName, "->", t.Name)
+	}
+	fmt.Println("error:", err)
+	// Output:
+	// search_code -> find_code
+	// create_issue -> github__create_issue
+	// repos.list -> github__repos_list_42544950
+	// error: <nil>
 }

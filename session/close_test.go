@@ -47,7 +47,7 @@ func TestCloseUnderLoad(t *testing.T) {
 					if after {
 						t.Error("Acquire succeeded after Close")
 					}
-					time.Sleep(time.Duration(i) * time.Millisecond)
+					time.Sleep(time.Duration(i+1) * time.Millisecond)
 					if r.Value().closed.Load() {
 						t.Error("a session was closed under its holder")
 					}

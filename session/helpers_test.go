@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -30,3 +31,8 @@ func (panicHandler) Enabled(context.Context, slog.Level) bool  { return true }
 func (panicHandler) Handle(context.Context, slog.Record) error { panic("disk full") }
 
 func panicLogger() *slog.Logger { return slog.New(panicHandler{slog.DiscardHandler}) }
+
+func isExpected(err error) bool {
+	var limitErr *LimitError
+	return errors.Is(err, errRefused) || errors.As(err, &limitErr)
+}

@@ -88,7 +88,8 @@ type Info struct {
 func (m *Map[V]) Sessions() []Info {
 	m.mu.Lock() // for lastUsed
 	defer m.mu.Unlock()
-	now := m.clock.now()
+	m.clock.now()
+	now := m.clock.tick() // later than every release
 	infos := make([]Info, 0, len(m.entries))
 	for _, e := range m.entries {
 		lastUsed, idle := e.idleSince()

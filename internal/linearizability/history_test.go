@@ -22,7 +22,8 @@ const (
 // sessions is a map under test, with one ID.
 type sessions interface {
 	acquire() (lease, failure)
-	tryAcquire() (lease, bool)
+	tryAcquire() lease           // nil for none
+	visit(fn func(session int8)) // calls fn for the session, if there is one
 	cleanup() int
 	close()
 	drain() // waits until every Close callback has returned
@@ -152,8 +153,10 @@ func (c *client) choose() kind {
 		return closeMap
 	case n < 25:
 		return cleanup
-	case n < 32:
+	case n < 30:
 		return tryAcquire
+	case n < 35:
+		return visit
 	case len(c.held) == 0 || n < 45:
 		return acquire
 	case n < 55:
@@ -167,7 +170,10 @@ func (c *client) do(k kind) {
 	in, out := input{kind: k}, output{}
 	var l lease
 	if k == release || k == kill {
-		l = c.held[c.rng.IntN(len(c.held))]
+		i := c.rng.IntN(len(c.held))
+		if l = c.held[i]; k == release {
+			c.held = slices.Delete(c.held, i, i+1)
+		}
 		in.session = l.session()
 	}
 	call := c.run.clock.Add(1)
@@ -175,10 +181,14 @@ func (c *client) do(k kind) {
 	case acquire:
 		l, out.err = c.m.acquire()
 	case tryAcquire:
-		var ok bool
-		if l, ok = c.m.tryAcquire(); !ok {
-			l = nil
-		}
+		l = c.m.tryAcquire()
+	case visit:
+		// Up to the callback it is an operation that gets a session, and from its end on one that gives it back.
+		c.m.visit(func(session int8) {
+			c.record(in, output{session: session}, call)
+			yield(c.rng)
+			in, call = input{kind: release, session: session}, c.run.clock.Add(1)
+		})
 	case release:
 		l.release()
 	case kill:
@@ -188,16 +198,16 @@ func (c *client) do(k kind) {
 	case closeMap:
 		c.m.close()
 	}
-	end := c.run.clock.Add(1)
-	switch {
-	case k == release:
-		i := slices.Index(c.held, l)
-		c.held = slices.Delete(c.held, i, i+1)
-	case (k == acquire || k == tryAcquire) && out.err == none && l != nil:
+	if l != nil && (k == acquire || k == tryAcquire) {
 		out.session = l.session()
 		c.held = append(c.held, l)
 	}
-	c.ops = append(c.ops, porcupine.Operation{ClientId: c.id, Input: in, Output: out, Call: call, Return: end})
+	c.record(in, out, call)
+}
+
+// record notes an operation that ends now.
+func (c *client) record(in input, out output, call int64) {
+	c.ops = append(c.ops, porcupine.Operation{ClientId: c.id, Input: in, Output: out, Call: call, Return: c.run.clock.Add(1)})
 }
 
 // giveBack releases what c holds.

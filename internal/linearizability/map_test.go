@@ -42,9 +42,18 @@ func (m sessionMap) acquire() (lease, failure) {
 	return nil, anotherError
 }
 
-func (m sessionMap) tryAcquire() (lease, bool) {
-	ref, ok := m.TryAcquire(id)
-	return mapLease{m.Map, ref}, ok
+func (m sessionMap) tryAcquire() lease {
+	if ref, ok := m.TryAcquire(id); ok {
+		return mapLease{m.Map, ref}
+	}
+	return nil
+}
+
+func (m sessionMap) visit(fn func(int8)) {
+	m.Range(func(_ session.ID, s int8) bool {
+		fn(s)
+		return true
+	})
 }
 
 func (m sessionMap) cleanup() int { return m.CleanupSessions(0) }
@@ -53,7 +62,7 @@ func (m sessionMap) close() { _ = m.Close() } // it never fails
 
 func (m sessionMap) drain() { _ = m.Drain(context.Background()) } // nor does it fail without a deadline
 
-// mapLease is one reference. Two of the same session are equal, which is as well: references are alike.
+// mapLease is one reference.
 type mapLease struct {
 	m   *session.Map[int8]
 	ref session.Ref[int8]

@@ -12,6 +12,7 @@ type kind uint8
 const (
 	acquire    kind = iota // gets a reference to the session of the ID
 	tryAcquire             // the same, but opens no session
+	visit                  // the same for the time that a callback of Range runs; what follows it is a release
 	release                // gives a reference back
 	kill                   // reports the session of a held reference dead
 	cleanup                // closes idle sessions
@@ -19,7 +20,7 @@ const (
 	closed // the map's call of the Close callback of a session: no client calls this, the map does
 )
 
-var kindNames = [...]string{"Acquire", "TryAcquire", "Release", "Kill", "CleanupSessions(0)", "Close", "callback Close"}
+var kindNames = [...]string{"Acquire", "TryAcquire", "Range", "Release", "Kill", "CleanupSessions(0)", "Close", "callback Close"}
 
 // input is what an operation was asked. session numbers sessions from 1 in the order of their dials.
 type input struct {
@@ -29,7 +30,7 @@ type input struct {
 
 // output is what an operation answered.
 type output struct {
-	session int8 // of acquire and tryAcquire; 0 for none
+	session int8 // of acquire, tryAcquire and visit; 0 for none
 	err     failure
 	n       int // of cleanup
 	won     bool
@@ -69,7 +70,7 @@ var specification = porcupine.Model{
 func (s state) step(in input, out output) (bool, any) {
 	bit := uint32(1) << in.session
 	switch in.kind {
-	case acquire, tryAcquire:
+	case acquire, tryAcquire, visit:
 		switch out.err {
 		case mapClosed:
 			return s.closed, s
@@ -78,7 +79,7 @@ func (s state) step(in input, out output) (bool, any) {
 		case anotherError:
 			return false, s
 		}
-		if out.session == 0 { // only tryAcquire answers that
+		if out.session == 0 { // acquire never answers that
 			return s.current == 0, s
 		}
 		if s.current == 0 && in.kind == acquire {
@@ -120,7 +121,7 @@ func (s state) step(in input, out output) (bool, any) {
 func describe(in input, out output) string {
 	name := kindNames[in.kind]
 	switch in.kind {
-	case acquire, tryAcquire:
+	case acquire, tryAcquire, visit:
 		switch out.err {
 		case mapClosed:
 			return name + " = closed"

@@ -42,7 +42,7 @@ func newSlowBrokenTwin(r *run) sessions {
 
 func (m *twin) acquire() (lease, failure) {
 	if m.broken {
-		if l, ok := m.acquireLate(); ok {
+		if l := m.acquireLate(); l != nil {
 			return l, none
 		}
 	}
@@ -62,27 +62,34 @@ func (m *twin) acquire() (lease, failure) {
 	return &twinLease{m, m.current}, none
 }
 
-func (m *twin) tryAcquire() (lease, bool) {
+func (m *twin) tryAcquire() lease {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.current == nil {
-		return nil, false
+		return nil
 	}
 	m.current.refs.Add(1)
-	return &twinLease{m, m.current}, true
+	return &twinLease{m, m.current}
+}
+
+func (m *twin) visit(fn func(int8)) {
+	if l := m.tryAcquire(); l != nil {
+		fn(l.session())
+		l.release()
+	}
 }
 
 // acquireLate has the bug: the session may end between the lock and the reference.
-func (m *twin) acquireLate() (lease, bool) {
+func (m *twin) acquireLate() lease {
 	m.mu.RLock()
 	e := m.current
 	m.mu.RUnlock()
 	if e == nil {
-		return nil, false
+		return nil
 	}
 	m.pause()
 	e.refs.Add(1)
-	return &twinLease{m, e}, true
+	return &twinLease{m, e}
 }
 
 func (m *twin) cleanup() int {

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -76,6 +77,7 @@ func TestCloseWaitsForHandlersAndIsFinal(t *testing.T) {
 	host := mcptest.Listen(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		running.Add(1)
 		<-r.Context().Done()
+		time.Sleep(50 * time.Millisecond) // so that a Close that does not wait returns before
 		running.Add(-1)
 	}))
 	client := httpClient(t)

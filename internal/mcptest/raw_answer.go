@@ -148,12 +148,10 @@ func (s *Raw) checkModern(r *http.Request, msg *message) *Reply {
 	switch {
 	case version == "" && msg.Method == "initialize":
 		return refuse(s.unsupported(msg.Params.ProtocolVersion))
-	case header == "":
-		return refuse(&RawError{Code: codeHeaderMismatch, Message: "missing required " + headerVersion + " header"})
-	case version == "":
+	case version == "" && header != "":
 		return refuse(&RawError{Code: codeInvalidParams, Message: "missing or invalid _meta field " + metaVersion})
-	case version != header:
-		return refuse(&RawError{Code: codeHeaderMismatch, Message: headerVersion + " header does not match _meta"})
+	case version != header || header == "":
+		return refuse(&RawError{Code: codeHeaderMismatch, Message: headerVersion + " header is missing or does not match _meta"})
 	case version != s.opts.Era:
 		return refuse(s.unsupported(version))
 	case r.Header.Get(headerMethod) != msg.Method:

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -137,39 +136,6 @@ func TestModernListsCarryTheirTTL(t *testing.T) {
 	}
 }
 
-func TestListChangedReachesOpenStreams(t *testing.T) {
-	for _, e := range eras {
-		t.Run(e.era, func(t *testing.T) {
-			raw := mcptest.NewRaw(&mcptest.RawOptions{Era: e.era})
-			changed := make(chan struct{}, 10)
-			session := dial(t, raw.Start(t).URL(), "", &mcp.ClientOptions{
-				ToolListChangedHandler: func(context.Context, *mcp.ToolListChangedRequest) { changed <- struct{}{} }})
-			eventually(t, "a stream", func() bool { return raw.Streams() == 1 })
-			raw.SetTools(mcptest.ManyTools(3, 1)...)
-			raw.ListChanged()
-			select {
-			case <-changed:
-			case <-bounded(t).Done():
-				t.Fatal("no notification")
-			}
-			if list, err := session.ListTools(bounded(t), nil); err != nil || len(list.Tools) != 3 {
-				t.Errorf("ListTools = %v, %v", list, err)
-			}
-			session.Close()
-			eventually(t, "the stream's end", func() bool { return raw.Streams() == 0 })
-		})
-	}
-}
-
-func TestAListenStreamOfNothingEndsAtOnce(t *testing.T) {
-	raw := mcptest.NewRaw(&mcptest.RawOptions{Era: mcptest.Era2026})
-	body := `{"jsonrpc":"2.0","id":9,"method":"subscriptions/listen","params":{"notifications":{"promptsListChanged":true},` + modernMeta + `}}`
-	_, got := mustPost(t, httpClient(t), raw.Start(t).URL(), body, "Mcp-Protocol-Version", mcptest.Era2026, "Mcp-Method", "subscriptions/listen")
-	if strings.Count(got, "data: ") != 2 || !strings.Contains(got, "notifications/subscriptions/acknowledged") || !strings.Contains(got, `"resultType":"complete"`) {
-		t.Errorf("the stream was %q", got)
-	}
-}
-
 const modernMeta = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}`
 
 func TestModernRequestsAreHeldToTheirHeadersAndMeta(t *testing.T) {
@@ -186,6 +152,7 @@ func TestModernRequestsAreHeldToTheirHeadersAndMeta(t *testing.T) {
 	}{
 		{"all well", call, []string{version, mcptest.Era2026, method, "tools/call", name, "echo"}, 200, `"resultType":"complete"`},
 		{"no version header", call, []string{method, "tools/call", name, "echo"}, 400, "-32020"},
+		{"no version at all", callBody("echo", "{}"), []string{method, "tools/call", name, "echo"}, 400, "-32020"},
 		{"another version header", call, []string{version, "2025-11-25", method, "tools/call", name, "echo"}, 400, "-32020"},
 		{"no method header", call, []string{version, mcptest.Era2026, name, "echo"}, 400, "-32020"},
 		{"another tool's header", call, []string{version, mcptest.Era2026, method, "tools/call", name, "inc"}, 400, "-32020"},
@@ -420,29 +387,6 @@ func TestAnInterceptorMayAnswerInTheServersStead(t *testing.T) {
 	}
 	if raw.Executions("echo") != 2 || raw.Calls("echo") != 2 {
 		t.Errorf("%d executions of %d calls, want 2 of 2", raw.Executions("echo"), raw.Calls("echo"))
-	}
-}
-
-func TestRestartEndsStreams(t *testing.T) {
-	raw := mcptest.NewRaw(nil)
-	client, url := httpClient(t), raw.Start(t).URL()
-	id := initialize(t, client, url)
-	req, _ := http.NewRequestWithContext(bounded(t), http.MethodGet, url, nil)
-	req.Header.Set("Mcp-Session-Id", id)
-	resp, err := client.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if raw.Streams() != 1 || raw.OpenSessions() != 1 {
-		t.Errorf("%d streams and %d sessions, want 1 and 1", raw.Streams(), raw.OpenSessions())
-	}
-	raw.Restart()
-	if _, err := io.ReadAll(resp.Body); err != nil {
-		t.Errorf("the stream ended with %v", err)
-	}
-	if raw.OpenSessions() != 0 {
-		t.Errorf("%d sessions after the restart", raw.OpenSessions())
 	}
 }
 
