@@ -24,6 +24,10 @@ func (g *MCPFunctionGroup) Call(ctx context.Context, name string, args any, opts
 // invoke is the innermost CallFunc: from here a call reads top to bottom.
 func (g *MCPFunctionGroup) invoke(ctx context.Context, req *CallRequest) (*Result, error) {
 	start := time.Now()
+	if len(g.opts.Middleware) > 0 { // which may call this twice at once with one request
+		own := *req
+		req = &own
+	}
 	t := req.Tool
 	fail := func(outcome Outcome, err error) (*Result, error) {
 		return nil, &Error{Op: "call", Server: g.cfg.Name, Tool: t.Name, Outcome: outcome, Err: err}

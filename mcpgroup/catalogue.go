@@ -1,6 +1,7 @@
 package mcpgroup
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -72,6 +73,10 @@ type Problem struct {
 	Reason string
 }
 
+func compareProblems(a, b Problem) int {
+	return cmp.Or(strings.Compare(a.Tool, b.Tool), strings.Compare(a.Reason, b.Reason))
+}
+
 func (c *catalogue) tracker(id session.ID) *tracker {
 	if !c.g.cfg.PerUserTools && !c.private.Load() {
 		return &c.shared
@@ -113,16 +118,19 @@ func (c *catalogue) changed() {
 	}
 }
 
-// deaf marks the lists that nobody would now tell us of changes of: that of id, whose connection is gone, and with last
-// also the one for all users.
+// deaf marks the lists that nobody would now tell us of changes of: that of id, whose connection is gone, or with last
+// all of them.
 func (c *catalogue) deaf(id session.ID, last bool) {
-	if last {
-		c.shared.deaf()
-	}
 	c.mu.Lock()
-	t := c.users[id]
-	c.mu.Unlock()
-	if t != nil {
+	defer c.mu.Unlock()
+	if !last {
+		if t := c.users[id]; t != nil {
+			t.deaf()
+		}
+		return
+	}
+	c.shared.deaf()
+	for _, t := range c.users {
 		t.deaf()
 	}
 }
@@ -150,12 +158,21 @@ func (c *catalogue) get(ctx context.Context, id session.ID, force bool) (*toolLi
 			return l.toolList, nil
 		}
 	}
+	own := false // set by the fetch before its result is sent
+	fetch := c.fetcher(ctx, id, t)
 	select {
 	case <-ctx.Done():
+		if l != nil && !force {
+			return l.toolList, nil
+		}
 		return nil, &Error{Op: "list tools", Server: c.g.cfg.Name, Outcome: NotSent, Err: ctx.Err()}
-	case res := <-t.flight.DoChan("", c.fetcher(ctx, id, t)):
+	case res := <-t.flight.DoChan("", func() (any, error) { own = true; return fetch() }):
+		// Another user's fetch does not answer for id if it found that lists are private, or if it failed for a reason
+		// that is that user's own.
+		if !own && (c.tracker(id) != t || personal(res.Err)) {
+			return c.get(ctx, id, force)
+		}
 		if res.Err == nil {
-			// The first fetch may have found that lists are private: then id has a tracker of its own.
 			return res.Val.(*toolList), nil
 		}
 		if l != nil && !c.g.closed.Load() {
@@ -164,6 +181,13 @@ func (c *catalogue) get(ctx context.Context, id session.ID, force bool) (*toolLi
 		}
 		return nil, res.Err
 	}
+}
+
+// personal reports whether err has to do with who asked.
+func personal(err error) bool {
+	var credential *CredentialError
+	var identity *session.IdentityError
+	return errors.As(err, &credential) || errors.As(err, &identity) || errors.Is(err, ErrUnauthorized)
 }
 
 // fetcher returns the function that fetches id's list into t. It runs detached from the caller, since others wait for
@@ -198,7 +222,7 @@ func (c *catalogue) fetch(ctx context.Context, id session.ID, t *tracker) (*tool
 		l.expires = time.Now().Add(raw.ttl)
 	case raw.stateless && !raw.notifies:
 		l.expires, l.revalidate = time.Now().Add(minRefresh), true
-	case !raw.notifies && c.g.cfg.ToolsTTL > 0:
+	case (!raw.notifies || c.g.chain != nil) && c.g.cfg.ToolsTTL > 0: // a stream over HTTP may be refused, or break for long
 		l.expires = time.Now().Add(c.g.cfg.ToolsTTL)
 	}
 	t.current.Store(l)
@@ -212,7 +236,7 @@ func (c *catalogue) intern(raw *rawList) *toolList {
 	for _, t := range raw.tools {
 		_ = enc.Encode(t)
 	}
-	fmt.Fprint(h, raw.truncated, raw.badHeaders)
+	fmt.Fprint(h, raw.truncated, raw.badHeaders, raw.stateless)
 	hash := [sha256.Size]byte(h.Sum(nil))
 
 	c.mu.Lock()
@@ -277,10 +301,11 @@ func (g *MCPFunctionGroup) listTools(ctx context.Context, id session.ID) (*rawLi
 		})
 		return err
 	}
-	deadline := time.Time{}
-	if g.cfg.CallTimeout > 0 {
-		deadline = time.Now().Add(g.cfg.CallTimeout)
+	timeout := g.cfg.CallTimeout
+	if timeout <= 0 { // others wait for this fetch, and its caller's context does not end it
+		timeout = defaultCallTimeout
 	}
+	deadline := time.Now().Add(timeout)
 	if g.cfg.Shared {
 		id = session.ID{} // the list is the user's, the client is everybody's
 	}
@@ -375,12 +400,7 @@ func (g *MCPFunctionGroup) build(raw *rawList) *toolList {
 		}
 	}
 	slices.SortFunc(l.tools, func(a, b *Tool) int { return strings.Compare(a.Name, b.Name) })
-	slices.SortFunc(l.problems, func(a, b Problem) int {
-		if n := strings.Compare(a.Tool, b.Tool); n != 0 {
-			return n
-		}
-		return strings.Compare(a.Reason, b.Reason)
-	})
+	slices.SortFunc(l.problems, compareProblems)
 	for _, p := range l.problems {
 		g.log.Warn("mcpgroup: tool list", "server", g.cfg.Name, "tool", p.Tool, "problem", p.Reason)
 	}

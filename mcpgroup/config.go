@@ -96,9 +96,10 @@ type ServerConfig struct {
 	// is 5 s; negative means one attempt.
 	ReconnectWindow time.Duration
 	// ToolsTTL is how long a tool list is served before it is fetched again where the server gives no time of its own
-	// and sends no change notifications. The default is 5 min; negative means until a notification.
+	// and nothing else would tell of changes. The default is 5 min; negative means until a notification. A 2026-07-28
+	// server always gives a time; where that is 0, the list is served and looked at again in the background.
 	ToolsTTL time.Duration
-	// MaxResponseBytes caps one answer, after decompression. The default is 4 MiB.
+	// MaxResponseBytes caps one answer, after decompression. The default is 4 MiB. In-memory servers are not capped.
 	MaxResponseBytes int64
 }
 
@@ -113,7 +114,7 @@ type SessionLimits struct {
 	Max         int           // open sessions; the default is 1,000 (100 for stdio, where each is a process)
 	MaxPerUser  int           // per tenant and user; the default is no bound
 	Wait        bool          // wait for a session to become idle when the limit is reached, instead of failing
-	IdleTimeout time.Duration // the default is 30 min
+	IdleTimeout time.Duration // the default is 30 min; negative means for ever
 	MaxLifetime time.Duration // the default is no bound
 }
 
@@ -231,8 +232,11 @@ func (c ServerConfig) resolved(opts *Options) (ServerConfig, error) {
 		return fail("ProtocolVersion", "%q is not supported; supported are %s", c.ProtocolVersion,
 			strings.Join(mcp.SupportedProtocolVersions(), ", "))
 	}
-	if c.MaxResponseBytes < 0 {
-		return fail("MaxResponseBytes", "must not be negative")
+	if c.MaxResponseBytes < 0 || c.DialTimeout < 0 {
+		return fail("MaxResponseBytes, DialTimeout", "must not be negative; 0 selects the default")
+	}
+	if l := c.Sessions; l.Max < 0 || l.MaxPerUser < 0 || l.MaxLifetime < 0 {
+		return fail("Sessions", "Max, MaxPerUser and MaxLifetime must not be negative; 0 selects the default")
 	}
 
 	setDefault(&c.CallTimeout, defaultCallTimeout)

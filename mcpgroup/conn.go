@@ -69,22 +69,28 @@ type attempt struct {
 	context.Context
 	exchange mcphttp.Exchange
 	cancel   context.CancelFunc
-	written  int64 // what the connection's pipe had carried when the attempt began
+	written  int64       // what the connection's pipe had carried when the attempt began
+	asked    atomic.Bool // the server has answered with a request for input, so it got the first message at least
 
 	next, prev *attempt // in conn.running, guarded by conn.mu
 }
 
 func (a *attempt) Value(key any) any {
-	if _, ok := key.(mcphttp.ExchangeKey); ok {
+	switch key.(type) {
+	case mcphttp.ExchangeKey:
 		return &a.exchange
+	case attemptKey:
+		return a
 	}
 	return a.Context.Value(key)
 }
 
+type attemptKey struct{}
+
 // begin registers an attempt so that close can cancel it. It returns false if the connection is closing.
 func (c *conn) begin(a *attempt) bool {
 	if c.pipe != nil {
-		a.written = c.pipe.written.Load()
+		a.written = c.wrote()
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -119,10 +125,21 @@ func (c *conn) finish(a *attempt) {
 // HTTP the transport had not begun to read the request's body, for a pipe not a single byte was written by anyone since
 // the attempt began.
 func (c *conn) sent(a *attempt) bool {
+	if a.asked.Load() {
+		return true
+	}
 	if c.pipe == nil {
 		return a.exchange.Sent()
 	}
-	return c.pipe.written.Load() != a.written
+	return c.wrote() != a.written
+}
+
+// wrote returns how many bytes left through the pipe.
+func (c *conn) wrote() int64 {
+	if c.proc != nil {
+		return c.proc.BytesWritten()
+	}
+	return c.pipe.written.Load()
 }
 
 // interrupt cancels everything that runs on c and refuses new attempts.
@@ -192,9 +209,10 @@ func (p *pipe) Close() error {
 	return err
 }
 
-// transport is p as the SDK's transport.
-func (p *pipe) transport(maxLine int64) mcp.Transport {
-	return &mcp.IOTransport{Reader: p, Writer: nopWriteCloser{p}, MaxLineLength: int(maxLine)}
+// transport is p as the SDK's transport. It bounds no message: [stdio.Process] does, with an error that can be told from
+// others, and what a server of this process sends is in memory anyway.
+func (p *pipe) transport() mcp.Transport {
+	return &mcp.IOTransport{Reader: p, Writer: nopWriteCloser{p}, MaxLineLength: -1}
 }
 
 // nopWriteCloser leaves closing to the reader's side: the SDK closes both.

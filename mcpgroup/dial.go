@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -175,7 +176,7 @@ func (g *MCPFunctionGroup) transport(ctx context.Context, c *conn) (mcp.Transpor
 		}
 		c.proc = proc
 		c.pipe = &pipe{r: proc.Stdout(), w: proc.Stdin()}
-		return c.pipe.transport(g.cfg.MaxResponseBytes), nil
+		return c.pipe.transport(), nil
 
 	case TransportInMemory:
 		server := g.cfg.Server
@@ -194,17 +195,39 @@ func (g *MCPFunctionGroup) transport(ctx context.Context, c *conn) (mcp.Transpor
 		if _, err := server.Connect(c.life, far, nil); err != nil {
 			return nil, err
 		}
-		return c.pipe.transport(g.cfg.MaxResponseBytes), nil
+		return c.pipe.transport(), nil
 
 	case TransportSSE:
 		return &mcp.SSEClientTransport{Endpoint: g.cfg.URL, HTTPClient: g.chain.Client(), MaxEventSize: g.chain.MaxEvent()}, nil
 
 	default:
 		return &mcp.StreamableClientTransport{
-			Endpoint: g.cfg.URL, HTTPClient: g.chain.Client(), MaxEventSize: g.chain.MaxEvent(),
+			Endpoint: g.cfg.URL, HTTPClient: c.httpClient(g.chain), MaxEventSize: g.chain.MaxEvent(),
 			DisableStandaloneSSE: !g.cfg.Notifications,
 		}, nil
 	}
+}
+
+// httpClient returns the chain's client for c. The SDK opens the stream for notifications of 2026-07-28 with a context of
+// its own, which names no user; such requests get the identity of the connection.
+func (c *conn) httpClient(chain *mcphttp.Chain) *http.Client {
+	h := *chain.Client()
+	h.Transport = &identified{h.Transport, c.life}
+	return &h
+}
+
+type identified struct {
+	next http.RoundTripper
+	life *lifetime
+}
+
+func (t *identified) RoundTrip(r *http.Request) (*http.Response, error) {
+	if _, ok := session.FromContext(r.Context()); !ok {
+		if key, ok := session.FromContext(t.life); ok {
+			r = r.WithContext(session.NewContext(r.Context(), key))
+		}
+	}
+	return t.next.RoundTrip(r)
 }
 
 // unreachable reports whether err says nothing about the protocol: the server was not there, or refused the credential.

@@ -79,7 +79,7 @@ func (e *Error) Error() string {
 	}
 	fmt.Fprintf(&b, " on server %q", e.Server)
 	if e.Outcome == Unknown {
-		b.WriteString(" (it may have run: not repeated)")
+		b.WriteString(" (it may have run)")
 	}
 	b.WriteString(": ")
 	b.WriteString(strings.TrimPrefix(redact(e.Err), "mcpgroup: "))
@@ -177,7 +177,7 @@ type UnavailableError struct {
 // Error gives the cause and, for a stdio server, the end of its standard error.
 func (e *UnavailableError) Error() string {
 	s := "server unavailable: " + redact(e.Err)
-	if e.Stderr != "" {
+	if e.Stderr != "" && !strings.Contains(s, e.Stderr) {
 		s += "; its stderr ends with: " + e.Stderr
 	}
 	return s

@@ -41,7 +41,8 @@ type MCPFunctionGroup struct {
 	revision atomic.Pointer[string] // what the server was last found to speak
 	reached  atomic.Bool            // a connect has succeeded before
 	closed   atomic.Bool
-	progress sync.Map // progress token (int64) -> func(context.Context, *mcp.ProgressNotificationParams)
+	done     chan struct{} // closed by Close
+	progress sync.Map      // progress token (int64) -> func(context.Context, *mcp.ProgressNotificationParams)
 
 	// mu guards conns and state. Nothing that can block runs while it is held.
 	mu    sync.Mutex
@@ -60,7 +61,7 @@ type syncState struct {
 // New makes a group for one server. It connects to nothing: that happens when a user first needs it. It returns a
 // [*ConfigError] for a config that cannot work.
 func New(cfg ServerConfig, opts *Options) (*MCPFunctionGroup, error) {
-	g := &MCPFunctionGroup{conns: map[*conn]struct{}{}}
+	g := &MCPFunctionGroup{conns: map[*conn]struct{}{}, done: make(chan struct{})}
 	if opts != nil {
 		g.opts = *opts
 	}
@@ -95,6 +96,7 @@ func New(cfg ServerConfig, opts *Options) (*MCPFunctionGroup, error) {
 		Dial: func(ctx context.Context, id session.ID) (*conn, error) {
 			c, err := g.dial(ctx, id)
 			if err != nil {
+				err = &redactedError{err} // it is logged, and kept for Status
 				g.noteSync(err)
 				return nil, err
 			}
@@ -122,14 +124,15 @@ func New(cfg ServerConfig, opts *Options) (*MCPFunctionGroup, error) {
 func (g *MCPFunctionGroup) newChain() (*mcphttp.Chain, error) {
 	h := make(http.Header, len(g.cfg.Headers))
 	for k, v := range g.cfg.Headers {
-		h.Set(k, v)
+		h[k] = []string{v} // not Set: two spellings of one name are a mistake that is found below
 	}
 	cfg := mcphttp.Config{
 		Endpoint: g.cfg.URL, Header: h, Base: g.opts.HTTPTransport,
 		MaxBody: g.cfg.MaxResponseBytes, SelfHeal: g.cfg.Notifications,
 		// Whatever was notified while the stream was down is lost: look again.
-		OnResume: func() { g.catalogue.changed() },
-		Logger:   g.log,
+		OnResume:      func() { g.catalogue.changed() },
+		OnSessionLost: func(string) { g.catalogue.changed() },
+		Logger:        g.log,
 	}
 	if headers := g.opts.Headers; headers != nil {
 		cfg.Headers = func(ctx context.Context, _ *http.Request) (h http.Header, err error) {
@@ -284,7 +287,9 @@ const drainBound = 10 * time.Second
 // Close cancels every running call and closes every session. It returns when all are closed, or after a bound of 10 s
 // with an error that says how many are not. It may be called more than once.
 func (g *MCPFunctionGroup) Close() error {
-	g.closed.Store(true)
+	if g.closed.CompareAndSwap(false, true) {
+		close(g.done)
+	}
 	g.mu.Lock()
 	open := slices.Collect(maps.Keys(g.conns))
 	g.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -409,6 +410,8 @@ func TestConfigOfTheWrongTransportIsRefused(t *testing.T) {
 		{ServerConfig{URL: "ftp://h/"}, Options{}, "URL"},
 		{ServerConfig{URL: "http://user:pw@h/"}, Options{}, "URL"},
 		{ServerConfig{URL: "http://h/", ProtocolVersion: "1999-01-01"}, Options{}, "ProtocolVersion"},
+		{ServerConfig{URL: "http://h/", DialTimeout: -1}, Options{}, "MaxResponseBytes, DialTimeout"},
+		{ServerConfig{URL: "http://h/", Sessions: SessionLimits{MaxLifetime: -1}}, Options{}, "Sessions"},
 	} {
 		tt.cfg.Name = "s"
 		_, err := New(tt.cfg, &tt.opts)
@@ -476,4 +479,53 @@ func nopSession(*mcp.ClientSession) error { return nil }
 func deafTool(g *MCPFunctionGroup) *Tool {
 	l := g.build(&rawList{tools: []*mcp.Tool{{Name: "echo", InputSchema: map[string]any{"type": "object"}}}})
 	return l.tools[0]
+}
+
+func TestCloseEndsTheWaitForARateLimit(t *testing.T) {
+	s, _, g := rawGroup(t, nil, ServerConfig{}, nil)
+	ctx := userContext("alice")
+	mustCall(t, g, ctx, "echo", map[string]any{"text": "x"})
+	s.FailNext(429, 100, http.Header{"Retry-After": {"6"}}, "")
+	done := make(chan error, 1)
+	go func() { _, err := g.Call(ctx, "echo", map[string]any{"text": "x"}); done <- err }()
+	time.Sleep(300 * time.Millisecond)
+	start := time.Now()
+	g.Close()
+	select {
+	case err := <-done:
+	case <-time.After(2 * time.Second):
+		t.Error("the call still runs 2 s after Close")
+		err := <-done
+	}
+}
+
+func TestWithSessionTellsItsOwnErrors(t *testing.T) {
+	g := newGroup(t, ServerConfig{Server: newServer()}, nil)
+	err := g.WithSession(context.Background(), func(*mcp.ClientSession) error { return nil })
+	var e *Error
+	if !errors.As(err, &e) {
+		t.Errorf("%v is no *Error", err)
+	}
+}
+
+func TestTwoSpellingsOfAHeaderAreRefused(t *testing.T) {
+	_, err := New(ServerConfig{Name: "x", URL: "http://127.0.0.1:1/", Headers: map[string]string{"Authorization": "Bearer a", "authorization": "Bearer b"}}, nil)
+	if err == nil {
+		t.Error("two spellings accepted")
+	}
+}
+
+func TestMiddlewareMayCallTwiceAtOnce(t *testing.T) {
+	g := newGroup(t, ServerConfig{Server: newServer()}, &Options{Middleware: []func(CallFunc) CallFunc{func(next CallFunc) CallFunc {
+		return func(ctx context.Context, req *CallRequest) (*Result, error) {
+			var wg sync.WaitGroup
+			var res *Result
+			var err error
+			wg.Go(func() { next(ctx, req) })
+			wg.Go(func() { res, err = next(ctx, req) })
+			wg.Wait()
+			return res, err
+		}
+	}}})
+	mustCall(t, g, userContext("alice"), "ping", map[string]any{"text": "a"})
 }

@@ -22,11 +22,19 @@ func keyOf(ctx context.Context) (session.Key, error) {
 	return key, nil
 }
 
+// noteAsked tells the call that ctx belongs to, if it does, that the server has got it: what fails from here on was sent.
+func noteAsked(ctx context.Context) {
+	if a, ok := ctx.Value(attemptKey{}).(*attempt); ok {
+		a.asked.Store(true)
+	}
+}
+
 func (g *MCPFunctionGroup) onElicit(ctx context.Context, req *mcp.ElicitRequest) (*mcp.ElicitResult, error) {
 	key, err := keyOf(ctx)
 	if err != nil {
 		return nil, err
 	}
+	noteAsked(ctx)
 	var res *mcp.ElicitResult
 	if e := g.protect("Handlers.Elicit", func() { res, err = g.opts.Handlers.Elicit(ctx, key, req.Params) }); e != nil {
 		return nil, e
@@ -39,6 +47,7 @@ func (g *MCPFunctionGroup) onSample(ctx context.Context, req *mcp.CreateMessageW
 	if err != nil {
 		return nil, err
 	}
+	noteAsked(ctx)
 	var res *mcp.CreateMessageWithToolsResult
 	if e := g.protect("Handlers.Sample", func() { res, err = g.opts.Handlers.Sample(ctx, key, req.Params) }); e != nil {
 		return nil, e

@@ -50,6 +50,12 @@ func redact(err error) string {
 	return mcphttp.Redact(err)
 }
 
+// redactedError is an error for others to print.
+type redactedError struct{ err error }
+
+func (e *redactedError) Error() string { return redact(e.err) }
+func (e *redactedError) Unwrap() error { return e.err }
+
 // version is the module's version as the build recorded it.
 func version() string {
 	if info, ok := debug.ReadBuildInfo(); ok {

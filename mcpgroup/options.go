@@ -14,7 +14,8 @@ import (
 type CallFunc func(ctx context.Context, req *CallRequest) (*Result, error)
 
 // CallRequest is one call on its way through the middleware. A middleware may replace Args before it calls next, may
-// answer without calling next, and may call next more than once only if it wants the tool to run more than once.
+// answer without calling next, and may call next more than once, also concurrently, only if it wants the tool to run more
+// than once.
 type CallRequest struct {
 	Tool *Tool
 	Args any // as given to Call; checked against the schema after all middleware

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"syscall"
 	"time"
 
@@ -23,6 +24,7 @@ type verdict struct {
 	again   bool          // trying again may help; whether it is allowed is for the outcome to say
 	wait    time.Duration // at least how long to wait before that
 	told    bool          // wait is what the server asked for (Retry-After)
+	once    bool          // trying again is worth it once: the cure works at once or not at all
 	err     error         // the error to return if nobody tries again
 }
 
@@ -43,7 +45,7 @@ var errRejected = &jsonrpc.Error{Code: -32005}
 //	429, or 503 with Retry-After                             not sent  wait as told, repeat
 //	401, 403, other 4xx, redirect                            failed    return
 //	JSON-RPC error                                           failed    return
-//	unsupported protocol version (-32022)                    not sent  negotiate anew, repeat
+//	unsupported protocol version (-32022, from 2026-07-28)   not sent  negotiate anew, repeat once
 //	5xx, connection cut, answer cut or unreadable            unknown   repeat if safe
 //	deadline or cancellation after something was written     unknown   return
 func classify(c *conn, a *attempt, err error) verdict {
@@ -53,7 +55,7 @@ func classify(c *conn, a *attempt, err error) verdict {
 		unproven = Unknown
 	}
 	var credential *CredentialError
-	if errors.As(err, &credential) {
+	if errors.As(err, &credential) && !a.asked.Load() {
 		return verdict{outcome: NotSent, err: credential}
 	}
 	if a.Context.Err() != nil {
@@ -70,10 +72,15 @@ func classify(c *conn, a *attempt, err error) verdict {
 		header   *mcphttp.HeaderError
 		redirect *mcphttp.RedirectError
 		rpc      *jsonrpc.Error
+		trip     *url.Error
 	)
 	switch {
 	case errors.As(err, &status):
-		return classifyStatus(status)
+		v := classifyStatus(status)
+		if v.outcome == NotSent && a.asked.Load() {
+			v.outcome = Unknown
+		}
+		return v
 	case errors.As(err, &large), errors.As(err, &line):
 		return verdict{outcome: Unknown, lost: c.pipe != nil, err: tag(err, ErrResultTooLarge)}
 	case errors.As(err, &redirect):
@@ -81,18 +88,20 @@ func classify(c *conn, a *attempt, err error) verdict {
 	case errors.As(err, &header):
 		return verdict{outcome: NotSent, err: err}
 	case errors.Is(err, mcp.ErrConnectionClosed):
-		// The SDK also says so of a server's own error codes -32003 and -32004; those were sent.
-		return verdict{outcome: unproven, lost: true, again: true, err: &UnavailableError{Err: err}}
+		if sent { // the SDK also says so of a server's own error codes -32003 and -32004
+			return verdict{outcome: Unknown, again: true, err: err}
+		}
+		return verdict{outcome: NotSent, lost: true, again: true, err: &UnavailableError{Err: err}}
 	case errors.Is(err, mcp.ErrSessionMissing):
 		return verdict{outcome: unproven, lost: true, again: true, err: err}
-	case errors.Is(err, errRejected):
+	case errors.Is(err, errRejected) && (!sent || errors.As(err, &trip)): // else the code is the server's own
 		if !sent {
 			return verdict{outcome: NotSent, again: neverConnected(err) || errors.Is(err, io.EOF), err: &UnavailableError{Err: err}}
 		}
 		return verdict{outcome: Unknown, again: true, err: err}
 	case errors.As(err, &rpc):
-		if rpc.Code == codeUnsupportedVersion {
-			return verdict{outcome: NotSent, lost: true, again: true, err: rpcError(rpc)}
+		if rpc.Code == codeUnsupportedVersion && c.stateless() && !a.asked.Load() {
+			return verdict{outcome: NotSent, lost: true, again: true, once: true, err: rpcError(rpc)}
 		}
 		return verdict{outcome: Failed, err: rpcError(rpc)}
 	case !sent:

@@ -44,6 +44,7 @@ const (
 // maxRepeats times, and only if they are repeatable. deadline bounds everything; zero means that ctx does.
 func (g *MCPFunctionGroup) do(ctx context.Context, id session.ID, deadline time.Time, op operation) (attempts int, err error) {
 	var window time.Time // how long to keep trying; set by the first failure
+	unknown, cured := false, false
 	for repeats, n := 0, 0; ; n++ {
 		var v verdict
 		ref, acquireErr := g.acquire(ctx, id, deadline)
@@ -58,8 +59,15 @@ func (g *MCPFunctionGroup) do(ctx context.Context, id session.ID, deadline time.
 		}
 		fail := &Error{Op: op.name, Server: g.cfg.Name, Tool: op.tool, Outcome: v.outcome, Err: v.err}
 		if v.outcome == Unknown {
+			unknown = true
 			repeats++
 			v.again = v.again && op.repeatable && repeats <= maxRepeats
+		}
+		if unknown {
+			fail.Outcome = Unknown // whatever became of this attempt, an earlier one may have run
+		}
+		if v.once {
+			v.again, cured = v.again && !cured, true
 		}
 		if !v.again || g.closed.Load() {
 			return attempts, fail
@@ -78,7 +86,10 @@ func (g *MCPFunctionGroup) do(ctx context.Context, id session.ID, deadline time.
 		if wait > 0 && !limit.IsZero() && time.Now().Add(wait).After(limit) {
 			return attempts, fail
 		}
-		if sleep(ctx, wait) != nil {
+		if err := g.sleep(ctx, wait); err != nil {
+			if err == ErrClosed {
+				fail.Err = err
+			}
 			return attempts, fail
 		}
 	}
@@ -159,6 +170,9 @@ func (g *MCPFunctionGroup) classifyAcquire(err error) verdict {
 			v.err = identity
 		case errors.As(err, &status) && classifyStatus(status).outcome == Failed:
 			v.err = classifyStatus(status).err
+		case errors.As(err, &status) && classifyStatus(status).told:
+			v = classifyStatus(status)
+			v.wait = max(v.wait, time.Until(dial.RetryAt))
 		default:
 			unavailable := &UnavailableError{RetryAt: dial.RetryAt, Err: dial.Err}
 			var inner *UnavailableError
@@ -179,7 +193,8 @@ func backoff(n int) time.Duration { return rand.N(backoffCeiling(n)) + time.Mill
 
 func backoffCeiling(n int) time.Duration { return min(backoffBase<<min(n, 10), backoffCap) }
 
-func sleep(ctx context.Context, d time.Duration) error {
+// sleep waits for d, at most until ctx ends or the group is closed.
+func (g *MCPFunctionGroup) sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return ctx.Err()
 	}
@@ -188,6 +203,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
+	case <-g.done:
+		return ErrClosed
 	case <-t.C:
 		return nil
 	}
@@ -195,11 +212,11 @@ func sleep(ctx context.Context, d time.Duration) error {
 
 // WithSession runs fn with the raw client session of the user of ctx, for what this package does not offer. The session
 // stays open while fn runs and must not be used afterwards, nor closed. Nothing is repeated: an error of fn is returned as
-// it is. On a shared server the session is that of all users.
+// it is, any other is an [*Error]. On a shared server the session is that of all users.
 func (g *MCPFunctionGroup) WithSession(ctx context.Context, fn func(*mcp.ClientSession) error) error {
 	id, err := g.identify(ctx)
 	if err != nil {
-		return err
+		return &Error{Op: "connect", Server: g.cfg.Name, Outcome: NotSent, Err: err}
 	}
 	ref, err := g.acquire(ctx, id, time.Time{})
 	if err != nil {

@@ -18,7 +18,7 @@ type Status struct {
 	ServerInfo      *mcp.Implementation // what the server last said of itself; nil before the first connect or if it says nothing
 	ProtocolVersion string              // the MCP revision in use, such as "2026-07-28"
 
-	Tools     int       // tools of the list for all users; 0 where lists differ by user
+	Tools     int       // tools of the list that all users share; 0 where lists differ by user
 	LastSync  time.Time // when the tools were last fetched
 	LastError error     // what the last connect or fetch failed with; nil once one succeeded
 	// Problems are the tools that were left out and the overrides, includes and excludes that fit no tool.
@@ -35,9 +35,32 @@ func (g *MCPFunctionGroup) Status() Status {
 	s.ServerInfo, s.ProtocolVersion = g.state.serverInfo, g.state.revision
 	s.LastSync, s.LastError = g.state.lastSync, g.state.lastError
 	g.mu.Unlock()
-	if l := g.catalogue.shared.current.Load(); l != nil {
-		s.Tools = len(l.tools)
-		s.Problems = slices.Clone(l.problems)
-	}
+	s.Tools, s.Problems = g.catalogue.summary()
 	return s
+}
+
+// summary returns the number of tools that all users share and the problems of all lists, each once.
+func (c *catalogue) summary() (tools int, problems []Problem) {
+	seen := map[Problem]bool{}
+	add := func(l *listing) {
+		for _, p := range l.problems {
+			if !seen[p] {
+				seen[p] = true
+				problems = append(problems, p)
+			}
+		}
+	}
+	if l := c.shared.current.Load(); l != nil {
+		tools = len(l.tools)
+		add(l)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, t := range c.users {
+		if l := t.current.Load(); l != nil {
+			add(l)
+		}
+	}
+	slices.SortFunc(problems, compareProblems)
+	return tools, problems
 }
