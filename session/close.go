@@ -34,8 +34,12 @@ func (m *Map[V]) Drain(ctx context.Context) error {
 	if leased+closing+dialing == 0 {
 		return nil
 	}
-	return fmt.Errorf("session: draining: %d sessions left (%d in use, %d closing, %d being opened): %w",
-		leased+closing+dialing, leased, closing, dialing, ctx.Err())
+	noun := "sessions"
+	if leased+closing+dialing == 1 {
+		noun = "session"
+	}
+	return fmt.Errorf("session: draining: %d %s left (%d in use, %d closing, %d being opened): %w",
+		leased+closing+dialing, noun, leased, closing, dialing, ctx.Err())
 }
 
 // shut closes the map if it is open and returns the Close functions that Close waits for.

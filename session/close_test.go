@@ -125,7 +125,7 @@ func TestLeasedSessionsOutliveTheMap(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		err := w.m.Drain(ctx)
-		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "1 sessions left (1 in use") {
+		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "1 session left (1 in use") {
 			t.Errorf("Drain = %v", err)
 		}
 		go func() {

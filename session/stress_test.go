@@ -4,6 +4,8 @@ import (
 	"context"
 	"math/rand/v2"
 	"runtime"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -24,10 +26,10 @@ func TestStress(t *testing.T) {
 	}
 	var opened, closed, useAfterClose, unexpected, refused atomic.Int64
 	m := New(Config[*conn]{
-		MaxSessions: keys * 9 / 10,
+		MaxSessions: keys * 99 / 100,
 		DialBackoff: time.Nanosecond,
-		IdleTimeout: 20 * time.Millisecond,
-		MaxLifetime: 500 * time.Millisecond,
+		IdleTimeout: time.Second,
+		MaxLifetime: 10 * time.Second,
 		Dial: func(ctx context.Context, id ID) (*conn, error) {
 			switch rand.IntN(40) {
 			case 0, 1: // 5 %
@@ -36,7 +38,8 @@ func TestStress(t *testing.T) {
 				time.Sleep(time.Millisecond) // so that some leave meanwhile
 			}
 			opened.Add(1)
-			return &conn{id: id}, nil
+			n, err := strconv.Atoi(strings.TrimPrefix(id.Key.User, "user"))
+			return &conn{id: id, n: int64(n)}, err
 		},
 		Close: func(c *conn, id ID, _ Reason) {
 			if c.closed.Swap(true) || c.id != id {
@@ -52,7 +55,8 @@ func TestStress(t *testing.T) {
 			cancelled, cancel := context.WithCancel(context.Background())
 			cancel()
 			for range actions / workers {
-				id := ids[rng.IntN(keys)]
+				key := rng.IntN(keys)
+				id := ids[key]
 				ctx := context.Background()
 				switch rng.IntN(40) {
 				case 0: // half of 5 % before
@@ -70,29 +74,28 @@ func TestStress(t *testing.T) {
 					}
 					continue
 				}
-				if r.Value().closed.Load() || r.Value().id != id {
+				if c := r.Value(); c.closed.Load() || c.n != int64(key) {
 					useAfterClose.Add(1)
 				}
-				switch rng.IntN(20_000) {
-				case 0:
+				// What ends all sessions costs as many dials, so it is rare.
+				switch n := rng.IntN(200 * keys); {
+				case n == 0:
 					m.CleanupSessions(0)
-				case 1:
-					m.Retire(func(other ID) bool { return other == id })
-				case 2:
+				case n <= 2:
 					m.CleanupSessions(time.Millisecond)
-				case 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19:
-					m.Kill(r)
-				case 20:
+				case n <= 10:
 					m.Range(func(id ID, c *conn) bool {
 						if c.closed.Load() || c.id != id {
 							useAfterClose.Add(1)
 						}
 						return rng.IntN(100) > 0
 					})
-				case 21:
 					m.Sessions()
-					m.Stats()
-				case 22:
+				case n%1000 == 0:
+					m.Kill(r)
+				case n%20_000 == 1:
+					m.Retire(func(other ID) bool { return other == id })
+				case n%1000 == 2:
 					runtime.Gosched()
 				}
 				if r.Value().closed.Load() {

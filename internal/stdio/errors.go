@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 )
 
 // A StartError reports that the child could not be started. errors.Is works with [exec.ErrNotFound], [fs.ErrNotExist],
@@ -48,7 +47,7 @@ func (e *StartError) reason() string {
 		return "it was found only in the current directory: write ./ before it if that is meant"
 	case errors.Is(err, fs.ErrPermission):
 		return "permission denied: it must be an executable file (chmod +x) in a directory this user may enter"
-	case errors.Is(err, syscall.ENOEXEC):
+	case errors.Is(err, errNotProgram):
 		return "it is not a program for this system: a script needs a first line such as #!/bin/sh"
 	default:
 		return err.Error()

@@ -32,7 +32,8 @@ type filter struct {
 
 	state  lineState
 	passed int   // bytes of the passing line
-	err    error // final, for when out is delivered
+	ended  error // what src returned at its end
+	err    error // what Read returns once out is delivered
 }
 
 type lineState uint8
@@ -52,7 +53,7 @@ func (f *filter) Read(b []byte) (int, error) {
 		return 0, nil
 	}
 	for len(f.out) == 0 {
-		if f.err != nil && len(f.rest) == 0 {
+		if f.err != nil {
 			return 0, f.err
 		}
 		f.advance()
@@ -65,13 +66,13 @@ func (f *filter) Read(b []byte) (int, error) {
 // advance looks at the next piece of input, up to the end of a line. out is empty, so held may be written to.
 func (f *filter) advance() {
 	if len(f.rest) == 0 {
-		n, err := f.src.Read(f.buf)
-		f.rest = f.buf[:n]
-		if err != nil {
-			f.err = err
-		}
-		if n == 0 && err != nil {
+		if f.ended != nil {
 			f.endOfInput()
+			return
+		}
+		n, err := f.src.Read(f.buf)
+		f.rest, f.ended = f.buf[:n], err
+		if n == 0 {
 			return
 		}
 	}
@@ -105,7 +106,7 @@ func (f *filter) consume(n int, lineBreak bool) {
 func (f *filter) judge(piece []byte, ended bool) {
 	if len(f.held) == 0 && (ended || len(piece) >= judged) {
 		f.consume(len(piece), ended)
-		f.verdict(piece, piece, ended)
+		f.verdict(piece, ended)
 		return
 	}
 	take := min(len(piece), judged-len(f.held))
@@ -117,26 +118,26 @@ func (f *filter) judge(piece []byte, ended bool) {
 	}
 	line := f.held
 	f.held = f.held[:0]
-	f.verdict(line, line, complete)
+	f.verdict(line, complete)
 }
 
-// verdict acts on the beginning of a line.
-func (f *filter) verdict(line, start []byte, complete bool) {
-	start = start[:min(len(start), judged)]
-	switch {
-	case isMessage(start):
+// verdict acts on the beginning of a line, or on all of it.
+func (f *filter) verdict(line []byte, complete bool) {
+	// .NET programs begin with a byte order mark, on which a JSON decoder chokes.
+	start := bytes.TrimPrefix(line[:min(len(line), judged)], byteOrderMark)
+	if isMessage(start, len(line) < judged) {
 		f.passed = 0
-		f.pass(line, complete)
-	case complete:
-		f.junk.add(start)
-	default:
-		f.junk.add(start)
+		f.pass(bytes.TrimPrefix(line, byteOrderMark), complete)
+		return
+	}
+	f.junk.add(start)
+	if !complete {
 		f.state = dropping
 	}
 }
 
-// pass delivers a piece of a line. Its line break lies behind piece in the same array only if piece is part of buf, so
-// it is put there again.
+// pass delivers a piece of a line. A line break is appended to it: behind a piece of buf there is one already, behind
+// held there is not.
 func (f *filter) pass(piece []byte, ended bool) {
 	f.state = passing
 	if f.passed += len(piece); f.passed > f.max {
@@ -155,7 +156,10 @@ func (f *filter) endOfInput() {
 	if f.state == judging && len(f.held) > 0 {
 		line := f.held
 		f.held = f.held[:0]
-		f.verdict(line, line, false)
+		f.verdict(line, false)
+	}
+	if f.err == nil {
+		f.err = f.ended
 	}
 }
 
@@ -164,10 +168,10 @@ var (
 	byteOrderMark = []byte("\uFEFF")
 )
 
-// isMessage reports whether line, which is cut at judged bytes, can be a JSON-RPC message: an object with a member, or
-// a batch of objects ("[INFO] ready" is a more common sight than "[{"). A line that is all there must have the member
-// that every message has, which tells it from a structured log record.
-func isMessage(line []byte) bool {
+// isMessage reports whether a line can be a JSON-RPC message: an object with a member, or a batch of objects ("[INFO]
+// ready" is a more common sight than "[{"). A short line, which is all there, must also have the member that every
+// message has, which tells it from a structured log record. Of a longer one only the beginning counts.
+func isMessage(line []byte, whole bool) bool {
 	rest := trim(line)
 	if len(rest) > 0 && rest[0] == '[' {
 		rest = trim(rest[1:])
@@ -175,10 +179,10 @@ func isMessage(line []byte) bool {
 	if len(rest) == 0 || rest[0] != '{' {
 		return false
 	}
-	if rest = trim(rest[1:]); len(rest) > 0 && rest[0] != '"' {
+	if rest = trim(rest[1:]); len(rest) == 0 || rest[0] != '"' {
 		return false
 	}
-	return len(line) >= judged || bytes.Contains(rest, jsonrpcMember)
+	return !whole || bytes.Contains(rest, jsonrpcMember)
 }
 
 func trim(b []byte) []byte { return bytes.TrimLeft(b, " \t\r") }

@@ -9,8 +9,12 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"syscall"
 	"time"
 )
+
+// errNotProgram is what the system says of a file that it cannot run (ERROR_BAD_EXE_FORMAT of Windows).
+var errNotProgram error = syscall.Errno(193)
 
 func configure(*exec.Cmd) {}
 

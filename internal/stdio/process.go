@@ -199,7 +199,7 @@ func (p *Process) Stdin() io.WriteCloser { return p.stdin }
 // [*LineTooLongError]. One goroutine may read at a time.
 func (p *Process) Stdout() io.ReadCloser { return p.stdout }
 
-// Done is closed once the child is reaped and its process group is gone.
+// Done is closed once the child is reaped and nothing of its process group runs any more.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
 // Err returns, once Done is closed, an [*ExitError] that says how the child ended. It is nil before, and if the child

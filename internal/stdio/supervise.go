@@ -12,9 +12,9 @@ const (
 	// orphanWait is how long the pipes of an exited child get to come to their end before we believe that somebody else
 	// holds them.
 	orphanWait = 100 * time.Millisecond
-	// goneWait is how long killed processes get to disappear.
-	goneWait = 500 * time.Millisecond
-	// killWait is how long Close waits after SIGKILL. It covers goneWait and the draining of stderr.
+	// goneWait is how long killed processes get to disappear. It takes them a moment of processor time each.
+	goneWait = 2 * time.Second
+	// killWait is how long Close waits after SIGKILL.
 	killWait = 900 * time.Millisecond
 )
 
@@ -101,8 +101,9 @@ func (p *Process) Kill() {
 
 // Close ends the child and everything in its process group, reaps it and closes its pipes: it closes the child's input,
 // after Config.Terminate sends SIGTERM to the group, and after the same time again SIGKILL. It returns within twice
-// Config.Terminate plus 1 s, and when it returns nil nothing of the group is left. Only a process that the system
-// cannot kill makes it fail. Further calls wait for the first and return the same.
+// Config.Terminate plus 1 s, and when it returns nil nothing of the group runs any more, and nothing that is ours
+// to reap is left. It fails if the system does not get the killed processes out of the way in that time; they are reaped
+// when it does, which [Process.Done] tells. Further calls wait for the first and return the same.
 func (p *Process) Close() error {
 	p.closeOnce.Do(func() {
 		p.closing.Store(true)
@@ -112,7 +113,7 @@ func (p *Process) Close() error {
 			if !p.wait(p.terminate) {
 				p.Kill()
 				if !p.wait(killWait) {
-					p.closeErr = fmt.Errorf("stdio: %q (process %d) is still there after SIGKILL: it is probably waiting for a device or a network file system", p.command, p.pid)
+					p.closeErr = fmt.Errorf("stdio: %q (process group %d) is not gone yet after SIGKILL: the machine is overloaded, or it waits for a device or a network file system", p.command, p.pid)
 				}
 			}
 		}

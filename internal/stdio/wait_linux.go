@@ -1,8 +1,12 @@
 package stdio
 
 import (
+	"bytes"
 	"errors"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
 	"syscall"
 )
 
@@ -25,4 +29,26 @@ func awaitExit(cmd *exec.Cmd) {
 			return
 		}
 	}
+}
+
+// onlyZombies reports whether all members of a process group are dead and wait for another process to reap them. We
+// need not wait for that. Without a proc(5) file system it reports false.
+func onlyZombies(pgid int) bool {
+	files, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil || len(files) == 0 {
+		return false
+	}
+	group := strconv.Itoa(pgid)
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			continue // it has ended
+		}
+		// proc_pid_stat(5): after the name in parentheses, which may contain anything, come state, parent and group.
+		f := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
+		if len(f) < 3 || string(f[2]) == group && f[0][0] != 'Z' && f[0][0] != 'X' {
+			return false
+		}
+	}
+	return true
 }

@@ -29,7 +29,7 @@ func (r round) String() string {
 // roundOf reads the round that the step at index i begins. A step that no Plan of this agent made is a round of its own.
 func roundOf(log string, i int) round {
 	var first, last int
-	if n, err := fmt.Sscanf(log, roundFormat, &first, &last); err == nil && n == 2 && first == i+1 && last >= first {
+	if n, err := fmt.Sscanf(log, roundFormat, &first, &last); err == nil && n == 2 && last >= first {
 		r := round{start: i, calls: last - first + 1}
 		if header := r.String(); strings.HasPrefix(log, header) {
 			r.text = log[len(header):]
