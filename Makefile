@@ -65,21 +65,32 @@ tidy-check: ## check that every go.mod and go.sum is tidy
 	GOWORK=off $(GO) mod tidy -diff
 	@set -e; for dir in $(NESTED); do echo "-- $$dir"; (cd "$$dir" && GOWORK=off $(GO) mod tidy -diff); done
 
+# A program that is built and then run keeps its exit status, which "go run" does not: where something that it needs is
+# missing, make says "Error 3".
+define measure
+	$(GO) build -o "$(CACHE)/figures/$(1)" ./internal/figures/$(1)
+	"$(CACHE)/figures/$(1)"
+endef
+
 .PHONY: figures
-figures: figures-session figures-call figures-originals figures-real ## measure everything (use make -k to go on after a SHORT)
+figures: figures-session figures-call figures-originals figures-reliability figures-real ## measure everything (use make -k to go on after a SHORT)
 
 .PHONY: figures-session
 figures-session: ## measure the session map against a plain map and a mutex
-	$(GO) run ./internal/figures/session
+	$(call measure,session)
 
 .PHONY: figures-call
 figures-call: ## measure one call against the same call on the bare SDK
-	$(GO) run ./internal/figures/call
+	$(call measure,call)
 
 .PHONY: figures-originals
 figures-originals: ## replay the cases of the systems that came before
-	$(GO) run ./internal/figures/originals
+	$(call measure,originals)
+
+.PHONY: figures-reliability
+figures-reliability: ## break servers, connections, callbacks and processes, and count what callers notice
+	$(call measure,reliability)
 
 .PHONY: figures-real
 figures-real: ## measure against real MCP servers (needs MCPFLEET_NPM, see .ci/npm)
-	$(GO) run ./internal/figures/real
+	$(call measure,real)

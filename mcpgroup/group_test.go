@@ -488,14 +488,15 @@ func TestCloseEndsTheWaitForARateLimit(t *testing.T) {
 	s.FailNext(429, 100, http.Header{"Retry-After": {"6"}}, "")
 	done := make(chan error, 1)
 	go func() { _, err := g.Call(ctx, "echo", map[string]any{"text": "x"}); done <- err }()
-	time.Sleep(300 * time.Millisecond)
-	start := time.Now()
+	eventually(t, func() bool { return s.Calls("echo") > 1 })
 	g.Close()
 	select {
 	case err := <-done:
-	case <-time.After(2 * time.Second):
-		t.Error("the call still runs 2 s after Close")
-		err := <-done
+		if !errors.Is(err, ErrClosed) {
+			t.Errorf("Call = %v, want that the group is closed", err)
+		}
+	case <-time.After(5 * time.Second): // the server asked for 6
+		t.Error("the call still waits after Close")
 	}
 }
 

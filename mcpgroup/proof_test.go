@@ -54,8 +54,9 @@ func TestCallThatAskedItsUserIsNotBegunAgain(t *testing.T) {
 		}
 		return false
 	}))
-	res, err := g.Call(ctx, "echo", map[string]any{"text": "x"})
-	if asked.Load() != 1 {
+	_, err := g.Call(ctx, "echo", map[string]any{"text": "x"})
+	if asked.Load() != 1 || outcomeOf(t, err) != Unknown {
+		t.Errorf("Call = %v", err)
 		t.Errorf("the user was asked %d times, rounds %d", asked.Load(), round.Load())
 	}
 }

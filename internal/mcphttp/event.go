@@ -57,9 +57,6 @@ func (e *events) take(p []byte) int {
 	return n
 }
 
-// pending reports whether take has something to give.
-func (e *events) pending() bool { return e.given < e.ready }
-
 // feed adds what was read from the stream.
 func (e *events) feed(b []byte) error {
 	if e.given == e.ready {

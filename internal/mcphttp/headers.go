@@ -1,6 +1,7 @@
 package mcphttp
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -141,9 +142,9 @@ func alphanumeric(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }
 
-// outgoing returns r as it is to be sent: a copy with the configured headers, whose body reports to x. The caller's
+// outgoing returns r as it is to be sent under ctx: a copy with the configured headers, which reports to x. The caller's
 // request is left alone, as http.RoundTripper demands.
-func (c *Chain) outgoing(r *http.Request, x *Exchange) (*http.Request, error) {
+func (c *Chain) outgoing(ctx context.Context, r *http.Request, x *Exchange) (*http.Request, error) {
 	if !c.ours(r.URL) {
 		return nil, &RedirectError{Host: cleanText(r.URL.Host, 128)}
 	}
@@ -154,7 +155,10 @@ func (c *Chain) outgoing(r *http.Request, x *Exchange) (*http.Request, error) {
 			return nil, fmt.Errorf("mcphttp: the request was not sent, as its headers could not be resolved: %w", err)
 		}
 	}
-	out := r.WithContext(r.Context())
+	if x != nil && c.traces {
+		ctx = x.follow(ctx)
+	}
+	out := r.WithContext(ctx)
 	// The slices of values are shared: nobody writes to them.
 	out.Header = make(http.Header, len(r.Header)+len(c.cfg.Header)+len(more))
 	for name, values := range r.Header {
@@ -170,7 +174,9 @@ func (c *Chain) outgoing(r *http.Request, x *Exchange) (*http.Request, error) {
 		}
 		out.Header[canonical] = values
 	}
-	x.watch(out)
+	if x != nil && !c.traces {
+		x.watch(out)
+	}
 	return out, nil
 }
 

@@ -176,7 +176,11 @@ func (s *healing) reset() {
 
 func (s *healing) judge(name string, data []byte) (verdict, error) {
 	if s.listen && name == "message" {
-		if k := parse(data).kind; k == result || k == failure {
+		switch k := parse(data).kind; {
+		case k == failure && s.passed == 0 && !s.resumed:
+			s.over = true // refused from the start, which the SDK may know
+			return last, nil
+		case k == result || k == failure:
 			// The answer to subscriptions/listen says that it is over. The SDK would stop reading.
 			return drop, io.EOF
 		}
@@ -224,7 +228,7 @@ func (s *healing) down(err error) {
 	}
 	s.resumed = true
 	// A stream that lasted or brought something is worth opening. The first message of a subscription only acknowledges
-	// it (MCP 2026-07-28, basic/utilities/subscriptions).
+	// it (SEP-2575).
 	useful := s.passed > 0
 	if s.listen {
 		useful = s.passed > 1

@@ -113,7 +113,10 @@ func TestFirstAnswerToAStreamDecidesWhetherThereIsOne(t *testing.T) {
 				if resumes.Load() != 1 {
 					t.Errorf("OnResume was called %d times, want 1: notifications may have been missed", resumes.Load())
 				}
-			} else if n := gets.Load(); n != 1 {
+				return
+			}
+			time.Sleep(30 * time.Millisecond)
+			if n := gets.Load(); n != 1 {
 				t.Errorf("%d attempts, want 1", n)
 			}
 		})
@@ -169,9 +172,22 @@ func (s *restartable) start(h http.Handler) {
 	s.srv.Start()
 }
 
+// stop cuts all connections, also those that are made meanwhile.
 func (s *restartable) stop() {
-	s.srv.CloseClientConnections()
-	s.srv.Close()
+	s.srv.Listener.Close()
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		s.srv.Close()
+	}()
+	for {
+		s.srv.CloseClientConnections()
+		select {
+		case <-closed:
+			return
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 }
 
 func TestListenStreamSurvivesRestarts(t *testing.T) {
@@ -211,11 +227,13 @@ func TestListenStreamSurvivesRestarts(t *testing.T) {
 	}
 	for restart := range 3 {
 		before := notified.Load()
-		// The stream may not be registered with the server yet: change the list until it is noticed.
+		// The stream may not be registered with the server yet: change the list until it is noticed. Not at every look:
+		// the server notifies once it has been left alone for 10 ms.
 		n := 0
 		eventually(t, "a notification", func() bool {
-			addTool(server, fmt.Sprintf("t%d", n))
-			n++
+			if n++; n%20 == 1 {
+				addTool(server, fmt.Sprintf("t%d", n))
+			}
 			return notified.Load() > before
 		})
 		srv.stop()
@@ -252,6 +270,102 @@ func respond(status int, contentType, body string, header ...string) (*http.Resp
 		resp.Header.Set(header[i], header[i+1])
 	}
 	return resp, nil
+}
+
+const listen = `{"jsonrpc":"2.0","id":3,"method":"subscriptions/listen","params":{"notifications":{"toolsListChanged":true}}}`
+
+// listen opens the notification stream of revision 2026-07-28 over f.
+func (f *fakeStream) listen(t *testing.T, x *Exchange, edit func(*Config)) (*http.Response, error) {
+	t.Helper()
+	cfg := Config{Endpoint: "https://h.example/mcp", Base: f, SelfHeal: true}
+	if edit != nil {
+		edit(&cfg)
+	}
+	c, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req := newPost(WithExchange(t.Context(), x), t, cfg.Endpoint, listen)
+	req.Header.Del(headerSession)
+	req.Header.Set(headerVersion, "2026-07-28")
+	req.Header.Set(headerMethod, "subscriptions/listen")
+	return c.Client().Do(req)
+}
+
+func TestSubscriptionThatTheServerEndsIsTakenUpAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeStream{serve: func(n int, req *http.Request) (*http.Response, error) {
+			if b, err := io.ReadAll(req.Body); err != nil || string(b) != listen || req.Header.Get(headerEventID) != "" {
+				t.Errorf("attempt %d sent %q, %v", n, b, err)
+			}
+			switch n {
+			case 0, 2:
+				return respond(200, "text/event-stream", "id: 4\ndata: "+changed+"\n\ndata: {\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{}}\n\n")
+			case 1:
+				return respond(200, "text/event-stream", "data: {\"jsonrpc\":\"2.0\",\"id\":3,\"error\":{\"code\":-32603,\"message\":\"later\"}}\n\n")
+			case 3:
+				return respond(404, "text/plain", "no backend") // a router in front of a server that restarts
+			}
+			return respond(200, "text/event-stream", "data: "+changed+"\n\n")
+		}}
+		var resumes, lost atomic.Int32
+		resp, err := f.listen(t, new(Exchange), func(c *Config) {
+			c.OnResume = func() { resumes.Add(1) }
+			c.OnSessionLost = func(string) { lost.Add(1) }
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got strings.Builder
+		lines := bufio.NewScanner(resp.Body)
+		for n := 0; n < 3 && lines.Scan(); {
+			if strings.HasPrefix(lines.Text(), "data:") {
+				n++
+				got.WriteString(lines.Text())
+			}
+		}
+		resp.Body.Close()
+		synctest.Wait()
+		if want := strings.Repeat("data: "+changed, 3); got.String() != want || resumes.Load() != 3 || lost.Load() != 0 {
+			t.Errorf("read %s after %d resumes and %d lost sessions", got.String(), resumes.Load(), lost.Load())
+		}
+	})
+}
+
+func TestSubscriptionThatIsRefusedIsNotTriedAgain(t *testing.T) {
+	const refusal = `{"jsonrpc":"2.0","id":3,"error":{"code":-32601,"message":"no such method"}}`
+	for name, answer := range map[string]func() (*http.Response, error){
+		"JSON":   func() (*http.Response, error) { return respond(200, "application/json", refusal) },
+		"400":    func() (*http.Response, error) { return respond(400, "application/json", refusal) },
+		"stream": func() (*http.Response, error) { return respond(200, "text/event-stream", "data: "+refusal+"\n\n") },
+		"403":    func() (*http.Response, error) { return respond(403, "text/plain", "no") },
+		"html":   func() (*http.Response, error) { return respond(200, "text/html", "no") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &fakeStream{serve: func(int, *http.Request) (*http.Response, error) { return answer() }}
+				x := new(Exchange)
+				resp, err := f.listen(t, x, nil)
+				if err != nil {
+					if x.Err() == nil {
+						t.Errorf("error %v was not recorded", err)
+					}
+				} else {
+					line := make([]byte, len(refusal)+6)
+					if n, err := resp.Body.Read(line); err != nil && err != io.EOF || !strings.Contains(string(line[:n]), refusal) {
+						t.Errorf("read %q, %v", line[:n], err)
+					}
+					go io.Copy(io.Discard, resp.Body)
+					time.Sleep(time.Hour)
+					resp.Body.Close()
+				}
+				synctest.Wait()
+				if len(f.at) != 1 {
+					t.Errorf("%d attempts", len(f.at))
+				}
+			})
+		})
+	}
 }
 
 // get opens the notification stream of a new chain over f.
@@ -444,4 +558,36 @@ func TestHeadersAreResolvedForEveryAttempt(t *testing.T) {
 			t.Errorf("tokens %q, want %q first", tokens, want)
 		}
 	})
+}
+
+func TestWithoutSelfHealTheStreamIsTheServers(t *testing.T) {
+	for name, tt := range map[string]struct {
+		get      http.HandlerFunc
+		notifies bool
+	}{
+		"stream": {func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			fmt.Fprintf(w, "data: nonsense\n\ndata: %s\n\n", changed)
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+		}, true},
+		"404": {http.NotFound, false},
+		"503": {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(503) }, false},
+		"302": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://evil.example/", 302) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &script{get: tt.get}
+			notified := make(chan struct{}, 1)
+			cs, _ := session(t, s, nil, &mcp.ClientOptions{
+				ToolListChangedHandler: func(context.Context, *mcp.ToolListChangedRequest) { notified <- struct{}{} },
+			}, true)
+			if tt.notifies {
+				<-notified
+			}
+			alive(t, cs)
+			if n := s.count("GET"); n != 1 {
+				t.Errorf("%d attempts", n)
+			}
+		})
+	}
 }

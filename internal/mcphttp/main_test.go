@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -76,7 +77,7 @@ type script struct {
 	// mu guards all below.
 	mu       sync.Mutex
 	call     func(w http.ResponseWriter, r *http.Request, id string) // nil answers "ok"
-	requests []string // methods of HTTP and JSON-RPC
+	requests []string                                                // methods of HTTP and JSON-RPC
 }
 
 func (s *script) log(line string) {
@@ -160,6 +161,19 @@ func callTool(ctx context.Context, cs *mcp.ClientSession, name string) (*mcp.Cal
 	defer cancel()
 	res, err := cs.CallTool(ctx, &mcp.CallToolParams{Name: name})
 	return res, err, x
+}
+
+// callUncancelled is callTool as a program without mcpgroup may do it.
+func callUncancelled(ctx context.Context, cs *mcp.ClientSession, name string) (*mcp.CallToolResult, error, *Exchange) {
+	x := new(Exchange)
+	res, err := cs.CallTool(WithExchange(ctx, x), &mcp.CallToolParams{Name: name})
+	return res, err, x
+}
+
+// bubble runs f in virtual time.
+func bubble(t *testing.T, f func(*testing.T)) {
+	t.Helper()
+	synctest.Test(t, f)
 }
 
 // alive fails the test unless cs works.

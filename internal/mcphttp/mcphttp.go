@@ -75,6 +75,7 @@ type Chain struct {
 	endpoint *url.URL
 	origin   origin
 	base     http.RoundTripper
+	traces   bool // base reports to httptrace
 	client   *http.Client
 	log      *slog.Logger
 
@@ -121,6 +122,7 @@ func New(cfg Config) (*Chain, error) {
 	if c.base == nil {
 		c.base = newTransport()
 	}
+	_, c.traces = c.base.(*http.Transport)
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}

@@ -52,18 +52,20 @@ func (t tripper) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // send resolves the headers of req and sends it under ctx. extra is set on top, and may override the SDK's.
 func (c *Chain) send(ctx context.Context, req *http.Request, x *Exchange, extra map[string]string) (*http.Response, error) {
-	out, err := c.outgoing(req, x)
+	if err := ctx.Err(); err != nil {
+		closeBody(req)
+		return nil, err
+	}
+	out, err := c.outgoing(ctx, req, x)
 	if err != nil {
 		closeBody(req)
 		return nil, x.record(err)
-	}
-	if ctx != req.Context() {
-		out = out.WithContext(ctx)
 	}
 	for name, value := range extra {
 		out.Header[name] = []string{value}
 	}
 	resp, err := c.base.RoundTrip(out)
+	x.settle()
 	if err != nil {
 		return nil, err
 	}

@@ -188,24 +188,29 @@ func TestSessionOutlivesEveryFaultOfOneCall(t *testing.T) {
 func TestSessionOutlivesACallThatIsCancelledDuringItsAnswer(t *testing.T) {
 	for _, contentType := range []string{"application/json", "text/event-stream"} {
 		t.Run(contentType, func(t *testing.T) {
-			reading := make(chan struct{})
+			reading, ended := make(chan struct{}), make(chan struct{})
 			s := &script{call: func(w http.ResponseWriter, r *http.Request, id string) {
 				w.Header().Set("Content-Type", contentType)
 				w.Write([]byte("{"))
 				w.(http.Flusher).Flush()
-				close(reading)
+				reading <- struct{}{}
 				<-r.Context().Done()
+				ended <- struct{}{}
 			}}
-			cs, _ := session(t, s, nil, nil, false)
-			ctx, cancel := context.WithCancel(t.Context())
-			go func() {
-				<-reading
-				cancel()
-			}()
-			if _, err, _ := callTool(ctx, cs, "slow"); !errors.Is(err, context.Canceled) {
-				t.Errorf("error %v, want that of the context", err)
+			cs, c := session(t, s, nil, nil, false)
+			for _, stream := range []bool{false, true} { // what is expected of the server
+				c.habit.note(stream)
+				ctx, cancel := context.WithCancel(t.Context())
+				go func() {
+					<-reading
+					cancel()
+				}()
+				if _, err, _ := callTool(ctx, cs, "slow"); !errors.Is(err, context.Canceled) {
+					t.Errorf("error %v, want that of the context", err)
+				}
+				<-ended // the server learns of it
+				alive(t, cs)
 			}
-			alive(t, cs)
 		})
 	}
 }

@@ -70,12 +70,12 @@ func kills(t *figures.Table) {
 		fmt.Sprintf("%d refuted, %d untyped", wrong, len(writes.untyped)+len(reads.untyped)), wrong == 0)
 	total := len(reads.acked) + len(reads.unknown) + len(reads.notSent) + len(reads.failed)
 	t.Row("R5: 0 read-only calls of a trusted server are lost",
-		fmt.Sprintf("%d of %d, %.3f %% acknowledged", total-len(reads.acked), total, 100*float64(len(reads.acked))/float64(total)),
+		fmt.Sprintf("%d of %d, %.3f %% are acknowledged", total-len(reads.acked), total, 100*float64(len(reads.acked))/float64(total)),
 		len(reads.acked) == total)
 	t.Note("R5: calls that change something: %d acknowledged, %d unknown, %d not sent, %d failed; read-only: %d, %d, %d, %d",
 		len(writes.acked), len(writes.unknown), len(writes.notSent), len(writes.failed),
 		len(reads.acked), len(reads.unknown), len(reads.notSent), len(reads.failed))
-	for _, err := range append(writes.untyped, reads.untyped...)[:min(1, len(writes.untyped)+len(reads.untyped))] {
+	for _, err := range append(writes.untyped, reads.untyped...) {
 		t.Note("R5: an untyped error: %.200s", err)
 	}
 }
@@ -110,9 +110,13 @@ func drops(t *figures.Table) {
 		return l.Keys(), o, most
 	}
 	for _, trusted := range []bool{false, true} {
+		trust := "untrusted"
+		if trusted {
+			trust = "trusted"
+		}
 		ran, o, _ := run("inc", trusted)
 		told := len(o.acked) + len(o.unknown)
-		t.Row(fmt.Sprintf("R6: 10 %% of 10,000 calls cut, trusted %v: executions = acknowledged + unknown", trusted),
+		t.Row(fmt.Sprintf("R6: 1,000 of 10,000 calls cut, %s: ran = acknowledged + unknown", trust),
 			fmt.Sprintf("%d = %d + %d, %d ran twice, %d refuted", sum(ran), len(o.acked), len(o.unknown), twice(ran, ""), o.wrong(ran)),
 			sum(ran) == told && told == calls && len(o.unknown) == calls/10 && twice(ran, "") == 0 && o.wrong(ran) == 0)
 	}

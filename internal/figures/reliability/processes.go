@@ -74,8 +74,8 @@ func stubborn(t *figures.Table) {
 		}
 	}
 	left := len(mcptest.Children())
-	t.Row("R9: Close under 64 callers, servers ignore SIGTERM: <= 2 x 2 s + 1 s",
-		fmt.Sprintf("%s, error %v, %d processes left", seconds(took), first, left), took <= 2*terminate+time.Second && first == nil && left == 0)
+	t.Row("R9: Close under 64 callers, SIGTERM ignored: <= 2 x 2 s + 1 s",
+		fmt.Sprintf("%s, error %v, %d processes", seconds(took), first, left), took <= 2*terminate+time.Second && first == nil && left == 0)
 	t.Row("R9: 0 calls start afterwards, closing again is nil",
 		fmt.Sprintf("%d of %d started, second Close: %v", started+int(otherwise.Load()), late.Load(), second),
 		started == 0 && otherwise.Load() == 0 && late.Load() > 0 && second == nil && len(ran) > 0)

@@ -66,12 +66,14 @@ func restartsUnderLoad(t *figures.Table, what string, times int, restart func(*l
 	ran := l.Keys()
 	reconnects := l.Initializes() - before
 	refused := len(all.notSent) + len(all.failed) + len(all.untyped)
-	t.Row(fmt.Sprintf("R7: server %s under %d callers: 1 reconnect each", what, callers),
+	t.Row(fmt.Sprintf("R7: server %s under %d callers: 1 reconnect", what, callers),
 		fmt.Sprintf("%d reconnects in %d restarts", reconnects, times), reconnects == times)
-	t.Row("R7: no caller waits longer than DialTimeout (2 s), no tool runs twice",
+	t.Row(fmt.Sprintf("R7: server %s: no wait > DialTimeout (2 s), once each", what),
 		fmt.Sprintf("%s at most, %d ran twice, %d refuted", seconds(longest), twice(ran, ""), all.wrong(ran)),
 		longest <= dialTimeout && twice(ran, "") == 0 && all.wrong(ran) == 0)
-	t.Note("R7, server %s: %d calls acknowledged, %d unknown, %d refused otherwise", what, len(all.acked), len(all.unknown), refused)
+	t.Row(fmt.Sprintf("R7: server %s: no caller is refused meanwhile", what),
+		fmt.Sprintf("%d of %d refused", refused, len(all.acked)+len(all.unknown)+refused), refused == 0)
+	t.Note("R7, server %s: %d calls acknowledged, %d unknown, %d refused: not sent, and not repeated within the window of 5 s", what, len(all.acked), len(all.unknown), refused)
 	for text, n := range all.refusals {
 		t.Note("R7, server %s: %d refused with: %.300s", what, n, text)
 	}
@@ -166,7 +168,7 @@ func neighbour(t *figures.Table) {
 		return r
 	}
 	change, noise := ratios(with), ratios(control)
-	t.Row("R7: another server's p99 stays within 10 % of the same without restarts",
+	t.Row("R7: another server's p99 stays within 10 % of that without",
 		fmt.Sprintf("%+.1f %% (%s with, %s without)", 100*median(change), millis(time.Duration(median(p99[with]))), millis(time.Duration(median(p99[without])))),
 		math.Abs(median(change)) <= 0.1 && good.Initializes() == 1 && restarts > blocks)
 	t.Note("R7: the other server's p99: median of %d blocks of %d slices of %v of each kind, %d calls, %d restarts; quartiles of the blocks %+.0f and %+.0f %%; %d calls to the restarting server failed",

@@ -84,7 +84,7 @@ func sizes(t *figures.Table) {
 		_, err := g.Call(ctx, "big", map[string]any{"bytes": 64 << 20})
 		return err
 	})
-	t.Note("S5: the heap's growth is that of all objects, dead ones included, sampled every millisecond while the call runs; attacks of %d MiB come from another process", attackSize>>20)
+	t.Note("S5: the bound is 4 times the 4 MiB that an answer may have; the heap's growth, at most of three attacks, is that of all objects, dead ones included, sampled every millisecond while the call runs; attacks of %d MiB come from another process", attackSize>>20)
 }
 
 // size lets the user "victim" be attacked while a bystander calls the same server.
@@ -119,7 +119,7 @@ func size(t *figures.Table, name string, g *mcpgroup.MCPFunctionGroup, tooLarge 
 	if !unaffected {
 		got += ", others noticed"
 	}
-	t.Row("S5: "+name+": heap grows <= 4 x 4 MiB, typed error, others unaffected", got, growth <= 4*limit && isTyped && unaffected)
+	t.Row("S5: "+name+": heap <= +16 MiB, typed error, others unaffected", got, growth <= 4*limit && isTyped && unaffected)
 	check(g.Close())
 }
 
