@@ -68,11 +68,29 @@ func (l *lifetime) Value(key any) any {
 type attempt struct {
 	context.Context
 	exchange mcphttp.Exchange
-	cancel   context.CancelFunc
+	cancel   context.CancelCauseFunc
+	deadline time.Time   // zero if Context has it, or there is none; see [deadlines]
 	written  int64       // what the connection's pipe had carried when the attempt began
 	asked    atomic.Bool // the server has answered with a request for input, so it got the first message at least
 
-	next, prev *attempt // in conn.running, guarded by conn.mu
+	next, prev *attempt                      // in conn.running, guarded by conn.mu
+	due        struct{ next, prev *attempt } // in deadlines.first, guarded by deadlines.mu
+}
+
+func (a *attempt) Deadline() (time.Time, bool) {
+	d, ok := a.Context.Deadline()
+	if !a.deadline.IsZero() && (!ok || a.deadline.Before(d)) {
+		return a.deadline, true
+	}
+	return d, ok
+}
+
+func (a *attempt) Err() error {
+	err := a.Context.Err()
+	if err != nil && context.Cause(a.Context) == context.DeadlineExceeded {
+		return context.DeadlineExceeded
+	}
+	return err
 }
 
 func (a *attempt) Value(key any) any {
@@ -105,8 +123,7 @@ func (c *conn) begin(a *attempt) bool {
 	return true
 }
 
-// finish is the counterpart of begin. It also ends the attempt's context, which stops whatever a server still streams
-// after its answer.
+// finish is the counterpart of begin.
 func (c *conn) finish(a *attempt) {
 	c.mu.Lock()
 	if a.prev != nil {
@@ -118,7 +135,6 @@ func (c *conn) finish(a *attempt) {
 		a.next.prev = a.prev
 	}
 	c.mu.Unlock()
-	a.cancel()
 }
 
 // sent reports whether the server may have seen any part of the attempt's request. It never answers false wrongly: for
@@ -146,13 +162,13 @@ func (c *conn) wrote() int64 {
 func (c *conn) interrupt() {
 	c.mu.Lock()
 	c.closing = true
-	cancels := make([]context.CancelFunc, 0, 8)
+	cancels := make([]context.CancelCauseFunc, 0, 8)
 	for a := c.running; a != nil; a = a.next {
 		cancels = append(cancels, a.cancel)
 	}
 	c.mu.Unlock()
 	for _, cancel := range cancels {
-		cancel()
+		cancel(context.Canceled)
 	}
 }
 

@@ -37,6 +37,7 @@ type MCPFunctionGroup struct {
 
 	sessions  *session.Map[*conn]
 	catalogue *catalogue
+	deadlines deadlines
 
 	revision atomic.Pointer[string] // what the server was last found to speak
 	reached  atomic.Bool            // a connect has succeeded before

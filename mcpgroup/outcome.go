@@ -58,8 +58,8 @@ func classify(c *conn, a *attempt, err error) verdict {
 	if errors.As(err, &credential) && !a.asked.Load() {
 		return verdict{outcome: NotSent, err: credential}
 	}
-	if a.Context.Err() != nil {
-		return verdict{outcome: unproven, err: a.Context.Err()}
+	if err := a.Err(); err != nil {
+		return verdict{outcome: unproven, err: err}
 	}
 	if recorded := a.exchange.Err(); recorded != nil {
 		err = recorded

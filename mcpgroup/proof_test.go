@@ -134,7 +134,7 @@ func TestErrorTextDoesNotDenyRepeats(t *testing.T) {
 }
 
 func TestRateLimitAtConnectIsSaid(t *testing.T) {
-	s, _, g := rawGroup(t, nil, ServerConfig{}, nil)
+	s, _, g := rawGroup(t, nil, ServerConfig{CallTimeout: 2 * time.Second}, nil)
 	s.FailNext(429, 100, http.Header{"Retry-After": {"1"}}, "")
 	_, err := g.Call(userContext("alice"), "echo", map[string]any{"text": "x"})
 	if !errors.Is(err, ErrRateLimited) {

@@ -100,19 +100,15 @@ func (g *MCPFunctionGroup) attempt(ctx context.Context, ref session.Ref[*conn], 
 	defer ref.Release()
 	c := ref.Value()
 	a := &attempt{}
-	if deadline.IsZero() {
-		a.Context, a.cancel = context.WithCancel(ctx)
-	} else {
-		a.Context, a.cancel = context.WithDeadline(ctx, deadline)
-	}
+	g.deadlines.bound(a, ctx, deadline)
+	defer g.deadlines.release(a) // which also stops whatever the server still streams after its answer
 	if !c.begin(a) {
-		a.cancel()
 		return verdict{outcome: NotSent, err: ErrClosed}, false
 	}
 	defer c.finish(a)
 	if c.proc != nil {
 		// A write to a child that stopped reading ignores every context: end the child instead.
-		stop := context.AfterFunc(a.Context, func() { c.proc.InterruptWrite(writeGrace) })
+		stop := context.AfterFunc(a, func() { c.proc.InterruptWrite(writeGrace) })
 		defer stop()
 	}
 	err := op.run(a, c)

@@ -104,9 +104,10 @@ func (*memoryBody) Close() error { return nil }
 
 // setBody makes b the body of resp. What the header said of the body on the wire no longer holds.
 func setBody(resp *http.Response, b []byte) {
+	known := resp.ContentLength == int64(len(b))
 	resp.ContentLength = int64(len(b))
 	resp.TransferEncoding = nil
-	if resp.Header["Content-Length"] != nil {
+	if !known && resp.Header["Content-Length"] != nil {
 		resp.Header["Content-Length"] = []string{strconv.Itoa(len(b))}
 	}
 	if len(b) == 0 {

@@ -44,10 +44,21 @@ func (x *Exchange) Sent() bool { return x.sent.Load() }
 // Other transports are watched by wrapping the body, which is as certain, but makes net/http send headers and body in
 // two packets: a third of the time of a short call over loopback.
 
-// follow returns a context under which an http.Transport reports to x.
+// follow returns a context under which an http.Transport reports to x. Once something was sent there is nothing more to
+// learn.
+//
+// Headers count as written while they are still in a buffer. If a kept connection turns out to be dead before anything
+// left that buffer, and only then, net/http takes another connection for the same POST: asking for one takes the report
+// back.
 func (x *Exchange) follow(ctx context.Context) context.Context {
+	if x.sent.Load() {
+		return ctx
+	}
 	x.traced.Do(func() {
-		x.trace.GetConn = func(string) { x.opaque.Store(false) }
+		x.trace.GetConn = func(string) {
+			x.opaque.Store(false)
+			x.sent.Store(false)
+		}
 		x.trace.WroteHeaders = func() { x.sent.Store(true) }
 	})
 	x.opaque.Store(true)

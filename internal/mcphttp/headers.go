@@ -142,9 +142,9 @@ func alphanumeric(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }
 
-// outgoing returns r as it is to be sent under ctx: a copy with the configured headers, which reports to x. The caller's
-// request is left alone, as http.RoundTripper demands.
-func (c *Chain) outgoing(ctx context.Context, r *http.Request, x *Exchange) (*http.Request, error) {
+// outgoing returns r as it is to be sent under ctx: a copy with the configured headers and on top of them extra, which
+// reports to x. The caller's request is left alone, as http.RoundTripper demands.
+func (c *Chain) outgoing(ctx context.Context, r *http.Request, x *Exchange, extra map[string]string) (*http.Request, error) {
 	if !c.ours(r.URL) {
 		return nil, &RedirectError{Host: cleanText(r.URL.Host, 128)}
 	}
@@ -159,6 +159,12 @@ func (c *Chain) outgoing(ctx context.Context, r *http.Request, x *Exchange) (*ht
 		ctx = x.follow(ctx)
 	}
 	out := r.WithContext(ctx)
+	if len(c.cfg.Header) == 0 && len(more) == 0 && len(extra) == 0 {
+		if x != nil && !c.traces {
+			x.watch(out)
+		}
+		return out, nil // with the caller's headers: the transport does not write to them
+	}
 	// The slices of values are shared: nobody writes to them.
 	out.Header = make(http.Header, len(r.Header)+len(c.cfg.Header)+len(more))
 	for name, values := range r.Header {
@@ -173,6 +179,9 @@ func (c *Chain) outgoing(ctx context.Context, r *http.Request, x *Exchange) (*ht
 			return nil, err
 		}
 		out.Header[canonical] = values
+	}
+	for name, value := range extra {
+		out.Header[name] = []string{value}
 	}
 	if x != nil && !c.traces {
 		x.watch(out)

@@ -56,13 +56,10 @@ func (c *Chain) send(ctx context.Context, req *http.Request, x *Exchange, extra 
 		closeBody(req)
 		return nil, err
 	}
-	out, err := c.outgoing(ctx, req, x)
+	out, err := c.outgoing(ctx, req, x, extra)
 	if err != nil {
 		closeBody(req)
 		return nil, x.record(err)
-	}
-	for name, value := range extra {
-		out.Header[name] = []string{value}
 	}
 	resp, err := c.base.RoundTrip(out)
 	x.settle()

@@ -57,10 +57,12 @@ func restartsUnderLoad(t *figures.Table, what string, times int, restart func(*l
 		})
 	}
 	for range times {
-		time.Sleep(150 * time.Millisecond)
+		// A restart that comes before the one ahead of it was noticed is none of its own.
+		connects := l.Initializes()
 		restart(l)
+		eventually(5*time.Second, func() bool { return l.Initializes() > connects })
+		time.Sleep(150 * time.Millisecond)
 	}
-	time.Sleep(150 * time.Millisecond)
 	ended.Store(true)
 	wg.Wait()
 	ran := l.Keys()
