@@ -40,7 +40,14 @@ type conn struct {
 type lifetime struct {
 	context.Context
 	dialling atomic.Pointer[context.Context]
+
+	// What became of the requests of the connect. The SDK takes any failure of its first question, in which revision to
+	// speak, for a no, and goes on.
+	exchange   mcphttp.Exchange
+	credential atomic.Pointer[error]
 }
+
+type lifetimeKey struct{}
 
 func newLifetime(dial context.Context, key session.Key, shared bool) (*lifetime, context.CancelFunc) {
 	base := context.Background()
@@ -54,6 +61,12 @@ func newLifetime(dial context.Context, key session.Key, shared bool) (*lifetime,
 }
 
 func (l *lifetime) Value(key any) any {
+	switch key.(type) {
+	case mcphttp.ExchangeKey:
+		return &l.exchange
+	case lifetimeKey:
+		return l
+	}
 	if v := l.Context.Value(key); v != nil {
 		return v
 	}
@@ -69,9 +82,11 @@ type attempt struct {
 	context.Context
 	exchange mcphttp.Exchange
 	cancel   context.CancelCauseFunc
-	deadline time.Time   // zero if Context has it, or there is none; see [deadlines]
-	written  int64       // what the connection's pipe had carried when the attempt began
-	asked    atomic.Bool // the server has answered with a request for input, so it got the first message at least
+	proc     *stdio.Process // of the connection, or nil
+	deadline time.Time      // zero if Context has it, or there is none; see [deadlines]
+	watched  bool           // by deadlines
+	written  int64          // what the connection's pipe had carried when the attempt began
+	asked    atomic.Bool    // the server has answered with a request for input, so it got the first message at least
 
 	next, prev *attempt                      // in conn.running, guarded by conn.mu
 	due        struct{ next, prev *attempt } // in deadlines.first, guarded by deadlines.mu

@@ -2,8 +2,11 @@ package mcpgroup
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
+
+	"github.com/mcpfleet/mcpfleet/internal/stdio"
 )
 
 const (
@@ -11,9 +14,12 @@ const (
 	deadlineTick = 50 * time.Millisecond
 	// distant is how far away a deadline must be to be watched by tick instead of by a timer of its own.
 	distant = 2 * time.Second
+	// writeGrace is how long a write may still take that has outlived its attempt.
+	writeGrace = 50 * time.Millisecond
 )
 
-// deadlines ends the attempts of a group that are past their deadline.
+// deadlines ends the attempts of a group that are past their deadline, and the stdio servers that block one past its
+// end: a write to a child that stopped reading ignores every context.
 //
 // A timer for each call costs more than all else a call adds: it is the next one due, so starting it wakes the thread
 // that waits for the network, which then goes back to sleep. One timer for all, which runs while there are calls, costs
@@ -28,17 +34,17 @@ type deadlines struct {
 
 // bound gives a its context: one that ends with ctx and at the deadline, which may be zero for none.
 func (d *deadlines) bound(a *attempt, ctx context.Context, deadline time.Time) {
-	if deadline.IsZero() {
-		a.Context, a.cancel = context.WithCancelCause(ctx)
-		return
-	}
-	if left := time.Until(deadline); left < distant {
+	if !deadline.IsZero() && time.Until(deadline) < distant {
 		timed, stop := context.WithDeadline(ctx, deadline)
 		a.Context, a.cancel = timed, func(error) { stop() }
+	} else {
+		a.Context, a.cancel = context.WithCancelCause(ctx)
+		a.deadline = deadline
+	}
+	if a.deadline.IsZero() && a.proc == nil {
 		return
 	}
-	a.Context, a.cancel = context.WithCancelCause(ctx)
-	a.deadline = deadline
+	a.watched = true
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	a.due.next = d.first
@@ -59,11 +65,11 @@ func (d *deadlines) bound(a *attempt, ctx context.Context, deadline time.Time) {
 
 // release is the counterpart of bound.
 func (d *deadlines) release(a *attempt) {
-	if !a.deadline.IsZero() {
+	if a.watched {
 		d.mu.Lock()
 		if a.due.prev != nil {
 			a.due.prev.due.next = a.due.next
-		} else if d.first == a {
+		} else {
 			d.first = a.due.next
 		}
 		if a.due.next != nil {
@@ -78,10 +84,14 @@ func (d *deadlines) release(a *attempt) {
 func (d *deadlines) tick() {
 	now := time.Now()
 	var overdue []*attempt
+	var stuck []*stdio.Process
 	d.mu.Lock()
 	for a := d.first; a != nil; a = a.due.next {
-		if !now.Before(a.deadline) {
+		if !a.deadline.IsZero() && !now.Before(a.deadline) {
 			overdue = append(overdue, a)
+		}
+		if a.proc != nil && a.Err() != nil && !slices.Contains(stuck, a.proc) {
+			stuck = append(stuck, a.proc)
 		}
 	}
 	d.armed = d.used || d.first != nil
@@ -92,5 +102,8 @@ func (d *deadlines) tick() {
 	d.mu.Unlock()
 	for _, a := range overdue {
 		a.cancel(context.DeadlineExceeded)
+	}
+	for _, p := range stuck {
+		go p.InterruptWrite(writeGrace) // does nothing unless a write is blocked
 	}
 }

@@ -54,6 +54,9 @@ func (g *MCPFunctionGroup) dial(ctx context.Context, id session.ID) (*conn, erro
 	defer cancel()
 	c, err := g.open(probe, id, "")
 	if err == nil {
+		if unreachable(c.life.exchange.Err()) {
+			return c, nil // the answer was about the moment, not about the revision: ask again next time
+		}
 		revision := c.cs.InitializeResult().ProtocolVersion
 		g.revision.Store(&revision)
 		return c, nil
@@ -97,6 +100,9 @@ func (g *MCPFunctionGroup) open(ctx context.Context, id session.ID, revision str
 			return
 		}
 		stop()
+		if e := c.life.credential.Load(); e != nil {
+			err = *e // the cause, whatever the SDK made of it
+		}
 		if ctx.Err() != nil {
 			err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
 		}
@@ -131,6 +137,10 @@ func (g *MCPFunctionGroup) open(ctx context.Context, id session.ID, revision str
 		return nil, errors.New("connected too late")
 	}
 	c.life.dialling.Store(nil)
+	if c.life.credential.Load() != nil {
+		go c.cs.Close()
+		return nil, errors.New("connected without a credential")
+	}
 	if g.cfg.Shared && g.protocolSession(c) {
 		go c.cs.Close()
 		return nil, &ConfigError{Server: g.cfg.Name, Field: "Shared",

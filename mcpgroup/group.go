@@ -144,6 +144,10 @@ func (g *MCPFunctionGroup) newChain() (*mcphttp.Chain, error) {
 				}
 				if err != nil {
 					err = &CredentialError{Err: err}
+					g.log.Warn("mcpgroup: no credential for a request", "server", g.cfg.Name, "error", redact(err))
+					if l, ok := ctx.Value(lifetimeKey{}).(*lifetime); ok {
+						l.credential.CompareAndSwap(nil, &err)
+					}
 				}
 			}()
 			key, _ := session.FromContext(ctx)

@@ -126,9 +126,12 @@ func (g *MCPFunctionGroup) recoverHandler(next mcp.MethodHandler) mcp.MethodHand
 // runtime.Goexit in it takes a goroutine of the SDK along. It returns an error if fn did not return normally.
 func (g *MCPFunctionGroup) protect(what string, fn func()) error {
 	err := protect(what, fn)
-	var p *session.PanicError
-	if errors.As(err, &p) {
-		g.log.Error("mcpgroup: panic in a callback", "callback", what, "panic", p.Value, "stack", string(p.Stack))
+	if err != nil {
+		var stack string
+		if p := (*session.PanicError)(nil); errors.As(err, &p) {
+			stack = string(p.Stack)
+		}
+		g.log.Error("mcpgroup: a callback did not return", "callback", what, "error", err, "stack", stack)
 	}
 	return err
 }

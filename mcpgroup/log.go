@@ -26,12 +26,15 @@ type sturdyHandler struct{ slog.Handler }
 var reportOnce sync.Once
 
 func (h sturdyHandler) Handle(ctx context.Context, r slog.Record) (err error) {
+	returned := false
 	defer func() {
-		if v := recover(); v != nil {
-			reportOnce.Do(func() { fmt.Fprintln(os.Stderr, "mcpgroup: the slog.Handler of Options.Logger panics:", v) })
+		if v := recover(); v != nil || !returned {
+			reportOnce.Do(func() { fmt.Fprintln(os.Stderr, "mcpgroup: the slog.Handler of Options.Logger panics or exits:", v) })
 		}
 	}()
-	return h.Handler.Handle(ctx, r)
+	err = h.Handler.Handle(ctx, r)
+	returned = true
+	return err
 }
 
 func (h sturdyHandler) WithAttrs(attrs []slog.Attr) slog.Handler {

@@ -2,6 +2,7 @@ package mcpgroup
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -96,7 +97,8 @@ func classify(c *conn, a *attempt, err error) verdict {
 		return verdict{outcome: unproven, lost: true, again: true, err: err}
 	case errors.Is(err, errRejected) && (!sent || errors.As(err, &trip)): // else the code is the server's own
 		if !sent {
-			return verdict{outcome: NotSent, again: neverConnected(err) || errors.Is(err, io.EOF), err: &UnavailableError{Err: err}}
+			var certificate *tls.CertificateVerificationError
+			return verdict{outcome: NotSent, again: !errors.As(err, &certificate), err: &UnavailableError{Err: err}}
 		}
 		return verdict{outcome: Unknown, again: true, err: err}
 	case errors.As(err, &rpc):

@@ -156,3 +156,38 @@ func TestCodesTheSDKGivesAMeaningAreTheServersOwn(t *testing.T) {
 		}
 	}
 }
+
+// The SDK takes any failure of its question for the revision for a no.
+func TestFailureDuringTheFirstConnectDoesNotDecideTheRevision(t *testing.T) {
+	t.Run("credential", func(t *testing.T) {
+		var refused atomic.Bool
+		_, _, g := rawGroup(t, &mcptest.RawOptions{Era: mcptest.Era2026}, ServerConfig{}, &Options{
+			Headers: func(context.Context, session.Key) (http.Header, error) {
+				if refused.CompareAndSwap(false, true) {
+					return nil, errors.New("not yet")
+				}
+				return nil, nil
+			},
+		})
+		_, err := g.Call(userContext("alice"), "echo", map[string]any{"text": "x"})
+		var credential *CredentialError
+		if !errors.As(err, &credential) {
+			t.Errorf("Call = %v, want the callback's error", err)
+		}
+		mustCall(t, g, userContext("bob"), "echo", map[string]any{"text": "x"})
+		if v := g.Status().ProtocolVersion; v != mcptest.Era2026 {
+			t.Errorf("revision %s", v)
+		}
+	})
+	t.Run("status", func(t *testing.T) {
+		s, _, g := rawGroup(t, &mcptest.RawOptions{Era: mcptest.Era2026}, ServerConfig{}, nil)
+		s.FailNext(http.StatusServiceUnavailable, 1, nil, "")
+		if _, err := g.Call(userContext("alice"), "echo", map[string]any{"text": "x"}); err != nil {
+			t.Logf("first call: %v", err)
+		}
+		mustCall(t, g, userContext("bob"), "echo", map[string]any{"text": "x"})
+		if v := g.Status().ProtocolVersion; v != mcptest.Era2026 {
+			t.Errorf("revision %s", v)
+		}
+	})
+}

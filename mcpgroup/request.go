@@ -99,18 +99,13 @@ func (g *MCPFunctionGroup) do(ctx context.Context, id session.ID, deadline time.
 func (g *MCPFunctionGroup) attempt(ctx context.Context, ref session.Ref[*conn], deadline time.Time, op operation) (v verdict, ok bool) {
 	defer ref.Release()
 	c := ref.Value()
-	a := &attempt{}
+	a := &attempt{proc: c.proc}
 	g.deadlines.bound(a, ctx, deadline)
 	defer g.deadlines.release(a) // which also stops whatever the server still streams after its answer
 	if !c.begin(a) {
 		return verdict{outcome: NotSent, err: ErrClosed}, false
 	}
 	defer c.finish(a)
-	if c.proc != nil {
-		// A write to a child that stopped reading ignores every context: end the child instead.
-		stop := context.AfterFunc(a, func() { c.proc.InterruptWrite(writeGrace) })
-		defer stop()
-	}
 	err := op.run(a, c)
 	if err == nil {
 		return verdict{}, true
@@ -124,9 +119,6 @@ func (g *MCPFunctionGroup) attempt(ctx context.Context, ref session.Ref[*conn], 
 	}
 	return v, false
 }
-
-// writeGrace is how long a write that outlives its call's deadline may still take.
-const writeGrace = 50 * time.Millisecond
 
 // acquire leases the session of id. A leased process that is known to have died is replaced at once.
 func (g *MCPFunctionGroup) acquire(ctx context.Context, id session.ID, deadline time.Time) (session.Ref[*conn], error) {
