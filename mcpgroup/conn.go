@@ -22,6 +22,9 @@ type conn struct {
 	life *lifetime
 	end  context.CancelFunc // ends life
 
+	// doubtful says that a request of the connect met a passing failure, so that the revision may not be the server's best.
+	doubtful bool
+
 	pipe *pipe          // counts what was written to a stdio or in-memory server; nil for HTTP
 	proc *stdio.Process // nil unless stdio
 
@@ -39,15 +42,20 @@ type conn struct {
 // afterwards only the identity is left, so that no request's secrets stay behind in a long-lived connection.
 type lifetime struct {
 	context.Context
-	dialling atomic.Pointer[context.Context]
+	dialling atomic.Pointer[dialling]
+}
 
-	// What became of the requests of the connect. The SDK takes any failure of its first question, in which revision to
-	// speak, for a no, and goes on.
+// dialling is what a connection knows while it is made.
+type dialling struct {
+	context.Context // of the call that dials
+
+	// What became of the requests. The SDK takes any failure of its first question, in which revision to speak, for a no,
+	// and goes on.
 	exchange   mcphttp.Exchange
 	credential atomic.Pointer[error]
 }
 
-type lifetimeKey struct{}
+type diallingKey struct{}
 
 func newLifetime(dial context.Context, key session.Key, shared bool) (*lifetime, context.CancelFunc) {
 	base := context.Background()
@@ -56,24 +64,25 @@ func newLifetime(dial context.Context, key session.Key, shared bool) (*lifetime,
 	}
 	base, cancel := context.WithCancel(base)
 	l := &lifetime{Context: base}
-	l.dialling.Store(&dial)
+	l.dialling.Store(&dialling{Context: dial})
 	return l, cancel
 }
 
 func (l *lifetime) Value(key any) any {
-	switch key.(type) {
-	case mcphttp.ExchangeKey:
-		return &l.exchange
-	case lifetimeKey:
-		return l
-	}
 	if v := l.Context.Value(key); v != nil {
 		return v
 	}
-	if dial := l.dialling.Load(); dial != nil {
-		return (*dial).Value(key)
+	d := l.dialling.Load()
+	if d == nil {
+		return nil
 	}
-	return nil
+	switch key.(type) {
+	case mcphttp.ExchangeKey:
+		return &d.exchange
+	case diallingKey:
+		return d
+	}
+	return d.Value(key)
 }
 
 // attempt is one try of one request. It is the context of that try, so that the transport can report what became of it

@@ -54,8 +54,8 @@ func (g *MCPFunctionGroup) dial(ctx context.Context, id session.ID) (*conn, erro
 	defer cancel()
 	c, err := g.open(probe, id, "")
 	if err == nil {
-		if unreachable(c.life.exchange.Err()) {
-			return c, nil // the answer was about the moment, not about the revision: ask again next time
+		if c.doubtful {
+			return c, nil
 		}
 		revision := c.cs.InitializeResult().ProtocolVersion
 		g.revision.Store(&revision)
@@ -93,6 +93,7 @@ func probeContext(ctx context.Context) (context.Context, context.CancelFunc) {
 func (g *MCPFunctionGroup) open(ctx context.Context, id session.ID, revision string) (_ *conn, err error) {
 	c := &conn{id: id}
 	c.life, c.end = newLifetime(ctx, id.Key, g.cfg.Shared)
+	dial := c.life.dialling.Load()
 	// Giving the dial up ends the connection, however far it got.
 	stop := context.AfterFunc(ctx, c.end)
 	defer func() {
@@ -100,7 +101,7 @@ func (g *MCPFunctionGroup) open(ctx context.Context, id session.ID, revision str
 			return
 		}
 		stop()
-		if e := c.life.credential.Load(); e != nil {
+		if e := dial.credential.Load(); e != nil {
 			err = *e // the cause, whatever the SDK made of it
 		}
 		if ctx.Err() != nil {
@@ -137,7 +138,8 @@ func (g *MCPFunctionGroup) open(ctx context.Context, id session.ID, revision str
 		return nil, errors.New("connected too late")
 	}
 	c.life.dialling.Store(nil)
-	if c.life.credential.Load() != nil {
+	c.doubtful = unreachable(dial.exchange.Err())
+	if dial.credential.Load() != nil {
 		go c.cs.Close()
 		return nil, errors.New("connected without a credential")
 	}

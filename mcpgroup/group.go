@@ -145,8 +145,8 @@ func (g *MCPFunctionGroup) newChain() (*mcphttp.Chain, error) {
 				if err != nil {
 					err = &CredentialError{Err: err}
 					g.log.Warn("mcpgroup: no credential for a request", "server", g.cfg.Name, "error", redact(err))
-					if l, ok := ctx.Value(lifetimeKey{}).(*lifetime); ok {
-						l.credential.CompareAndSwap(nil, &err)
+					if d, ok := ctx.Value(diallingKey{}).(*dialling); ok {
+						d.credential.CompareAndSwap(nil, &err)
 					}
 				}
 			}()
