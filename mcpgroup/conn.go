@@ -2,6 +2,7 @@ package mcpgroup
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"sync"
@@ -111,7 +112,7 @@ func (a *attempt) Deadline() (time.Time, bool) {
 
 func (a *attempt) Err() error {
 	err := a.Context.Err()
-	if err != nil && context.Cause(a.Context) == context.DeadlineExceeded {
+	if err != nil && errors.Is(context.Cause(a.Context), context.DeadlineExceeded) {
 		return context.DeadlineExceeded
 	}
 	return err

@@ -246,7 +246,8 @@ func (t *identified) RoundTrip(r *http.Request) (*http.Response, error) {
 func unreachable(err error) bool {
 	var h *mcphttp.HTTPError
 	if errors.As(err, &h) {
-		return h.StatusCode == 401 || h.StatusCode == 403 || h.StatusCode == 429 || h.StatusCode >= 500
+		return h.StatusCode == http.StatusUnauthorized || h.StatusCode == http.StatusForbidden ||
+			h.StatusCode == http.StatusTooManyRequests || h.StatusCode >= 500
 	}
 	return neverConnected(err)
 }

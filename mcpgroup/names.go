@@ -288,9 +288,10 @@ func renameInText(text string, renames map[string]string) string {
 			if slices.ContainsFunc(parts, unknown) {
 				break
 			}
-			for at, part := i, ""; len(parts) > 0; at += len(part) + 1 {
-				part, parts = parts[0], parts[1:]
+			at := i
+			for _, part := range parts {
 				replace(at, at+len(part))
+				at += len(part) + 1
 			}
 		}
 		i = end

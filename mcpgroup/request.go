@@ -52,7 +52,7 @@ func (g *MCPFunctionGroup) do(ctx context.Context, id session.ID, deadline time.
 			v = g.classifyAcquire(acquireErr)
 		} else {
 			attempts++
-			ok := false
+			var ok bool
 			if v, ok = g.attempt(ctx, ref, deadline, op); ok {
 				return attempts, nil
 			}
@@ -87,7 +87,7 @@ func (g *MCPFunctionGroup) do(ctx context.Context, id session.ID, deadline time.
 			return attempts, fail
 		}
 		if err := g.sleep(ctx, wait); err != nil {
-			if err == ErrClosed {
+			if errors.Is(err, ErrClosed) {
 				fail.Err = err
 			}
 			return attempts, fail

@@ -19,11 +19,11 @@ const ellipsis = "…"
 // Two kinds of invisible characters stay where scripts need them and where they carry next to nothing: a joiner between
 // two letters of a script that uses joiners or between two emoji, and a variation selector 15 or 16 behind a symbol.
 // Flags spelled with tags become plain black flags.
-func cleanText(s string, max int) string {
-	if len(s) <= max && !strings.ContainsFunc(s, notPlain) {
+func cleanText(s string, limit int) string {
+	if len(s) <= limit && !strings.ContainsFunc(s, notPlain) {
 		return s
 	}
-	c := cleaner{max: max}
+	c := cleaner{max: limit}
 	for s != "" && !c.full {
 		if n := escapeLen(s); n > 0 {
 			s = s[n:]

@@ -100,14 +100,14 @@ func changed(dir string) error {
 		"written.txt": "written\n", "edit.txt": "one\nthree\n", "moved.txt": "on its way\n",
 	} {
 		if got, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(got) != want {
-			return fmt.Errorf("%s holds %q, want %q (%v)", name, got, want, err)
+			return fmt.Errorf("%s holds %q, want %q (%v)", name, got, want, err) //nolint:errorlint // may be nil
 		}
 	}
 	if _, err := os.Stat(filepath.Join(dir, "move.txt")); err == nil {
 		return errors.New("move.txt is still there")
 	}
 	if info, err := os.Stat(filepath.Join(dir, "made")); err != nil || !info.IsDir() {
-		return fmt.Errorf("the directory made is not there (%v)", err)
+		return fmt.Errorf("the directory made is not there (%v)", err) //nolint:errorlint // may be nil
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package mcphttp
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"strconv"
 	"time"
@@ -176,7 +177,7 @@ func (e *events) endLine() error {
 		ms, err := strconv.ParseUint(string(value), 10, 63)
 		if err != nil {
 			e.out = e.out[:e.line]
-			return nil
+			return nil //nolint:nilerr // a field that is no number is ignored (WHATWG HTML, section 9.2.6)
 		}
 		e.retry = time.Duration(min(ms, uint64(maxRetry/time.Millisecond))) * time.Millisecond
 		e.out = strconv.AppendInt(append(e.out[:e.line], "retry:"...), e.retry.Milliseconds(), 10)
@@ -279,7 +280,7 @@ func (s *stream) Read(p []byte) (int, error) {
 		n, err := s.src.Read(p)
 		if e := s.events.feed(p[:n]); e != nil {
 			err = e
-		} else if err == io.EOF {
+		} else if errors.Is(err, io.EOF) {
 			if e := s.events.finish(); e != nil {
 				err = e
 			}

@@ -104,7 +104,7 @@ func (s *healing) open() {
 	} else if s.events.eventID != "" {
 		extra[headerEventID] = s.events.eventID
 	}
-	resp, err := s.c.send(s.ctx, req, nil, extra)
+	resp, err := s.c.send(s.ctx, req, nil, extra) //nolint:bodyclose // whoever takes the opening closes it
 	s.leave(opening{resp, err})
 }
 
@@ -208,7 +208,7 @@ func (s *healing) Read(p []byte) (int, error) {
 		n, err := s.src.Read(p)
 		if e := s.events.feed(p[:n]); e != nil {
 			err = e
-		} else if err == io.EOF {
+		} else if errors.Is(err, io.EOF) {
 			err = errors.Join(err, s.events.finish())
 		}
 		if err != nil {

@@ -1,6 +1,7 @@
 package mcphttp
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -23,7 +24,7 @@ func (a *answerStream) Read(p []byte) (int, error) {
 		a.events.judge = a.judge
 	}
 	n, err := a.stream.Read(p)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		switch err.(type) { //nolint:errorlint // these are made a few lines below, and wrapped by nobody
 		case *TooLargeError, *AnswerError:
 			a.x.record(err)
@@ -65,7 +66,7 @@ const maxResumes = 3
 // one call. The call's outcome is then unknown, so no error that says more is recorded.
 func (c *Chain) resume(req *http.Request, x *Exchange) (*http.Response, error) {
 	if x != nil && (x.Err() != nil || x.resuming(req.Header.Get(headerEventID)) > maxResumes) {
-		return c.unresumed(req, x, 0), nil
+		return c.unresumed(req, x, 0), nil //nolint:nilerr // the error is recorded already
 	}
 	hold := newHold(req.Context())
 	resp, err := c.send(hold, req, nil, nil)
@@ -77,7 +78,7 @@ func (c *Chain) resume(req *http.Request, x *Exchange) (*http.Response, error) {
 		resp.Body = &answerStream{stream: stream{src: resp.Body, events: events{limit: c.cfg.MaxBody}}, x: x, hold: hold}
 		return resp, nil
 	}
-	c.lookForLoss(resp)
+	_, _ = c.lookForLoss(resp) // OnSessionLost tells of it
 	hold.release()
 	return c.unresumed(req, x, resp.StatusCode), nil
 }

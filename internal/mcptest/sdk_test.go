@@ -45,7 +45,7 @@ func TestTheSDKServerHasEveryFeatureOverEveryTransport(t *testing.T) {
 				ElicitationHandler: func(_ context.Context, req *mcp.ElicitRequest) (*mcp.ElicitResult, error) {
 					return &mcp.ElicitResult{Action: "accept", Content: map[string]any{"name": "alice, asked " + req.Params.Message}}, nil
 				},
-				//nolint:staticcheck // deprecated in the protocol, but the server still samples
+				// deprecated in the protocol, but the server still samples
 				CreateMessageHandler: func(_ context.Context, req *mcp.CreateMessageRequest) (*mcp.CreateMessageResult, error) {
 					prompt := req.Params.Messages[0].Content.(*mcp.TextContent).Text
 					return &mcp.CreateMessageResult{Role: "assistant", Model: "m", Content: &mcp.TextContent{Text: "re: " + prompt}}, nil

@@ -91,7 +91,7 @@ func addRequestTools(server *mcp.Server) {
 		return sdkText(fmt.Sprintf("done in %d steps", in.Steps)), nil
 	})
 	addRequestTool(server, &mcp.Tool{Name: "log"}, func(ctx context.Context, req *mcp.CallToolRequest, in textArgs) (*mcp.CallToolResult, error) {
-		//nolint:staticcheck // deprecated in the protocol, but servers still log
+		// deprecated in the protocol, but servers still log
 		err := req.Session.Log(ctx, &mcp.LoggingMessageParams{Level: "info", Logger: "mcptest", Data: in.Text})
 		return sdkText("logged"), err
 	})
@@ -142,10 +142,10 @@ func addQuestionTools(server *mcp.Server) {
 	addRequestTool(server, &mcp.Tool{Name: "sample"}, func(_ context.Context, req *mcp.CallToolRequest, in sampleArgs) (*mcp.CallToolResult, error) {
 		switch answer := req.Params.InputResponses[id].(type) {
 		case nil:
-			//nolint:staticcheck // deprecated in the protocol, but servers still sample
+			// deprecated in the protocol, but servers still sample
 			return &mcp.CallToolResult{InputRequests: mcp.InputRequestMap{id: &mcp.CreateMessageParams{MaxTokens: 100,
 				Messages: []*mcp.SamplingMessage{{Role: "user", Content: &mcp.TextContent{Text: in.Prompt}}}}}}, nil
-		case *mcp.CreateMessageWithToolsResult: //nolint:staticcheck // see above
+		case *mcp.CreateMessageWithToolsResult:
 			return &mcp.CallToolResult{Content: answer.Content}, nil
 		default:
 			return nil, fmt.Errorf("not an answer of a model: %T", answer)

@@ -34,7 +34,7 @@ func (c *compiler) compile(doc any) (*node, error) {
 			return nil, err
 		}
 		root := c.nodeOf(doc)
-		for i := 0; i < len(c.queue); i++ { // filling may append
+		for i := 0; i < len(c.queue); i++ { //nolint:intrange // filling may append
 			if err := c.fill(c.queue[i]); err != nil {
 				return nil, err
 			}

@@ -87,12 +87,12 @@ const (
 )
 
 // clip shortens text that an outsider wrote and replaces what could forge a line or steer a terminal.
-func clip(s string, max int) string {
-	if len(s) > max {
-		for max > 0 && !utf8.RuneStart(s[max]) {
-			max--
+func clip(s string, limit int) string {
+	if len(s) > limit {
+		for limit > 0 && !utf8.RuneStart(s[limit]) {
+			limit--
 		}
-		s = s[:max] + "..."
+		s = s[:limit] + "..."
 	}
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
