@@ -75,6 +75,33 @@ func (g *MCPFunctionGroup) dial(ctx context.Context, id session.ID) (*conn, erro
 	return c, nil
 }
 
+// abandonGrace is how long a connect goes on that nobody waits for any more.
+const abandonGrace = 2 * time.Second
+
+// patient returns a context for a connect that outlives its callers by abandonGrace. A connect that is cut short leaves
+// a session on the server that nobody can end, if its id was on the way; one that is allowed to finish is closed in
+// order. The time limit of ctx and the end of the group hold at once.
+func (g *MCPFunctionGroup) patient(ctx context.Context) (context.Context, context.CancelFunc) {
+	patient, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		if g.closed.Load() || errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			cancel(context.Cause(ctx))
+			return
+		}
+		select {
+		case <-time.After(abandonGrace):
+		case <-g.done:
+		case <-patient.Done():
+		}
+		cancel(context.Cause(ctx))
+	})
+	if deadline, ok := ctx.Deadline(); ok {
+		timed, end := context.WithDeadline(patient, deadline)
+		return timed, func() { stop(); end(); cancel(context.Canceled) }
+	}
+	return patient, func() { stop(); cancel(context.Canceled) }
+}
+
 // setupError is an error from before the first message: another revision would not help.
 type setupError struct{ error }
 

@@ -95,6 +95,8 @@ func New(cfg ServerConfig, opts *Options) (*MCPFunctionGroup, error) {
 	}
 	g.sessions = session.New(session.Config[*conn]{
 		Dial: func(ctx context.Context, id session.ID) (*conn, error) {
+			ctx, cancel := g.patient(ctx)
+			defer cancel()
 			c, err := g.dial(ctx, id)
 			if err != nil {
 				err = &redactedError{err} // it is logged, and kept for Status

@@ -17,19 +17,19 @@ func quietLogger(l *slog.Logger) *slog.Logger {
 	if l == nil {
 		return slog.New(slog.DiscardHandler)
 	}
-	return slog.New(sturdyHandler{l.Handler()})
+	return slog.New(sturdyHandler{l.Handler(), new(sync.Once)})
 }
 
-type sturdyHandler struct{ slog.Handler }
-
-// reportOnce lets a broken handler be known where nothing else can tell of it.
-var reportOnce sync.Once
+type sturdyHandler struct {
+	slog.Handler
+	report *sync.Once // of a broken handler, to standard error: nothing else can tell of it
+}
 
 func (h sturdyHandler) Handle(ctx context.Context, r slog.Record) (err error) {
 	returned := false
 	defer func() {
 		if v := recover(); v != nil || !returned {
-			reportOnce.Do(func() { fmt.Fprintln(os.Stderr, "mcpgroup: the slog.Handler of Options.Logger panics or exits:", v) })
+			h.report.Do(func() { fmt.Fprintln(os.Stderr, "mcpgroup: the slog.Handler of Options.Logger panics or exits:", v) })
 		}
 	}()
 	err = h.Handler.Handle(ctx, r)
@@ -38,11 +38,11 @@ func (h sturdyHandler) Handle(ctx context.Context, r slog.Record) (err error) {
 }
 
 func (h sturdyHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return sturdyHandler{h.Handler.WithAttrs(attrs)}
+	return sturdyHandler{h.Handler.WithAttrs(attrs), h.report}
 }
 
 func (h sturdyHandler) WithGroup(name string) slog.Handler {
-	return sturdyHandler{h.Handler.WithGroup(name)}
+	return sturdyHandler{h.Handler.WithGroup(name), h.report}
 }
 
 // redact returns err's text without URL queries, protocol session ids and header values.
