@@ -28,9 +28,15 @@ type sturdyHandler struct {
 func (h sturdyHandler) Handle(ctx context.Context, r slog.Record) (err error) {
 	returned := false
 	defer func() {
-		if v := recover(); v != nil || !returned {
-			h.report.Do(func() { fmt.Fprintln(os.Stderr, "mcpgroup: the slog.Handler of Options.Logger panics or exits:", v) })
+		v := recover()
+		if returned {
+			return
 		}
+		how := "called runtime.Goexit"
+		if v != nil {
+			how = fmt.Sprint("panicked: ", v)
+		}
+		h.report.Do(func() { fmt.Fprintln(os.Stderr, "mcpgroup: the slog.Handler of Options.Logger", how) })
 	}()
 	err = h.Handler.Handle(ctx, r)
 	returned = true
