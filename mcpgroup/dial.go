@@ -279,9 +279,6 @@ func unreachable(err error) bool {
 	return neverConnected(err)
 }
 
-// closeReasonFinal reports whether a session closed for reason is not going to be opened again for the same user soon.
-func closeReasonFinal(r session.Reason) bool { return r != session.ReasonKilled }
-
 // newClient makes the SDK client that all sessions of the group share.
 func (g *MCPFunctionGroup) newClient() *mcp.Client {
 	info := g.opts.ClientInfo

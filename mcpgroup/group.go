@@ -112,7 +112,7 @@ func New(cfg ServerConfig, opts *Options) (*MCPFunctionGroup, error) {
 			last := len(g.conns) == 0
 			g.mu.Unlock()
 			g.catalogue.deaf(id, last)
-			if closeReasonFinal(reason) {
+			if reason != session.ReasonKilled { // whose user is about to come back
 				g.catalogue.forget(id)
 			}
 			c.close()
@@ -198,6 +198,11 @@ func (g *MCPFunctionGroup) identify(ctx context.Context) (session.ID, error) {
 	if !ok {
 		return session.ID{}, &session.IdentityError{Reason: "the context names no user; put one in with session.NewContext or session.Middleware, or set ServerConfig.Shared"}
 	}
+	return g.fingerprinted(ctx, key)
+}
+
+// fingerprinted returns key together with the principal behind ctx.
+func (g *MCPFunctionGroup) fingerprinted(ctx context.Context, key session.Key) (session.ID, error) {
 	id := session.ID{Key: key}
 	if g.opts.Fingerprint != nil {
 		var err error
@@ -237,13 +242,11 @@ func (g *MCPFunctionGroup) list(ctx context.Context, refresh bool) (*toolList, e
 // listID names whose list it is. Sharing a client does not mean sharing private lists.
 func (g *MCPFunctionGroup) listID(ctx context.Context) (session.ID, error) {
 	id, err := g.identify(ctx)
-	if err == nil && g.cfg.Shared {
-		id.Key, _ = session.FromContext(ctx)
-		if g.opts.Fingerprint != nil {
-			id.Fingerprint, err = g.opts.Fingerprint(ctx, id.Key)
-		}
+	if err != nil || !g.cfg.Shared {
+		return id, err
 	}
-	return id, err
+	key, _ := session.FromContext(ctx)
+	return g.fingerprinted(ctx, key)
 }
 
 // lookup finds a tool by exposed name. A known list answers whatever its age; a name it does not have is looked for in a

@@ -32,7 +32,7 @@ type verdict struct {
 // codeUnsupportedVersion is the answer to a request in a revision the server does not speak (MCP 2026-07-28, basic).
 const codeUnsupportedVersion = -32022
 
-// codeRejected is what the SDK wraps every error of the HTTP round trip in. It is not the server's.
+// errRejected is what the SDK wraps every error of the HTTP round trip in. It is not the server's.
 var errRejected = &jsonrpc.Error{Code: -32005}
 
 // classify judges the error of an attempt on c. The one rule that matters: an outcome is NotSent only on proof. What the
