@@ -5,6 +5,17 @@ import (
 	"time"
 )
 
+// NoBackoff marks an error of [Config.Dial] as none of the server's: there is no reason to wait before the same ID is dialled
+// again. A missing credential is such an error, since the next caller may bring it. [DialError.Err] is then err itself.
+func NoBackoff(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &noBackoff{err}
+}
+
+type noBackoff struct{ error }
+
 // A failure remembers that an ID could not be dialled.
 type failure struct {
 	err   *DialError

@@ -57,7 +57,7 @@ type Config[V any] struct {
 
 	// DialBackoff is how long after a failed dial the same ID is not dialled again. It doubles with each failure up to
 	// MaxDialBackoff, varies by a quarter at random, and starts over after a success or when MaxDialBackoff has passed without
-	// an attempt. The default is 500 milliseconds; a negative value turns backoff off.
+	// an attempt. The default is 500 milliseconds; a negative value turns backoff off. See also [NoBackoff].
 	DialBackoff time.Duration
 
 	// MaxDialBackoff is the largest DialBackoff before it is varied. The default is 30 seconds.

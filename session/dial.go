@@ -3,6 +3,7 @@ package session
 import (
 	"container/list"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -234,11 +235,16 @@ func (m *Map[V]) end(a *attempt[V]) {
 	m.checkEmpty()
 }
 
-// fail gives up d and does not dial its ID again for a while. The caller holds m.mu.
+// fail gives up d and does not dial its ID again for a while, unless err says otherwise. The caller holds m.mu.
 func (m *Map[V]) fail(d *dial[V], err error) {
 	m.stats.dialErrors++
 	failure := &DialError{ID: d.id, Err: err}
-	m.failures.remember(d.id, failure, &m.clock)
+	if now, ok := errors.AsType[*noBackoff](err); ok {
+		failure.Err = now.error
+		m.failures.forget(d.id)
+	} else {
+		m.failures.remember(d.id, failure, &m.clock)
+	}
 	m.giveUp(d, failure)
 }
 

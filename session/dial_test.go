@@ -101,6 +101,38 @@ func TestBackoffCanBeTurnedOff(t *testing.T) {
 	}
 }
 
+func TestAMarkedErrorOpensNoWindowAndEndsOne(t *testing.T) {
+	dials, mark := 0, false
+	w := newWorld(t, Config[*conn]{Dial: func(context.Context, ID) (*conn, error) {
+		dials++
+		if mark {
+			return nil, NoBackoff(errRefused)
+		}
+		return nil, errRefused
+	}})
+	mark = true
+	for range 3 {
+		_, err := w.m.Acquire(t.Context(), of("alice"))
+		var dialErr *DialError
+		if !errors.As(err, &dialErr) || !dialErr.RetryAt.IsZero() || dialErr.Err != errRefused { //nolint:errorlint // it must be the very error
+			t.Errorf("Acquire = %#v, want a *DialError without RetryAt", err)
+		}
+	}
+	if dials != 3 {
+		t.Errorf("%d dials, want 3", dials)
+	}
+	mark = false
+	for range 3 {
+		w.m.Acquire(t.Context(), of("alice"))
+	}
+	if dials != 4 {
+		t.Errorf("%d dials, want 4: an error without the mark opens a window", dials)
+	}
+	if NoBackoff(nil) != nil {
+		t.Error("NoBackoff(nil) is an error")
+	}
+}
+
 // Anyone can present a new credential each time; what is remembered of it is bounded.
 func TestRememberedFailuresAreBounded(t *testing.T) {
 	w := newWorld(t, Config[*conn]{MaxSessions: 10, Dial: func(context.Context, ID) (*conn, error) { return nil, errRefused }})

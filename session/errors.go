@@ -29,11 +29,11 @@ func (e *LimitError) Error() string {
 
 // A DialError reports that a session could not be opened.
 //
-// Until RetryAt every [Map.Acquire] of the same ID returns the same *DialError without dialling.
+// Until RetryAt, if there is one, every [Map.Acquire] of the same ID returns the same *DialError without dialling.
 type DialError struct {
 	ID      ID
 	Err     error     // what Dial returned, a *[PanicError], or context.DeadlineExceeded if Dial took longer than DialTimeout
-	RetryAt time.Time // when the next Acquire dials again; zero if backoff is turned off
+	RetryAt time.Time // when the next Acquire dials again; zero if backoff is turned off or Dial returned [NoBackoff]
 }
 
 // Error names the key, and never the fingerprint; the text of Err is the caller's own.
