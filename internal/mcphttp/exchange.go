@@ -72,6 +72,14 @@ func (x *Exchange) settle() {
 	}
 }
 
+// refused takes back that the request was sent: a server that wants another credential first has not acted on it
+// (RFC 9110 sections 15.5.2 and 15.5.4).
+func (x *Exchange) refused() {
+	if x != nil {
+		x.sent.Store(false)
+	}
+}
+
 // Err returns the first error that the chain found, also where the SDK loses or flattens it on the way to the caller.
 // It is nil if the chain found nothing wrong, whatever the SDK says.
 func (x *Exchange) Err() error {

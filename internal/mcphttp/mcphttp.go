@@ -42,6 +42,12 @@ type Config struct {
 	// reconnecting notification streams. If it fails the request is not sent. The default is none.
 	Headers func(ctx context.Context, r *http.Request) (http.Header, error)
 
+	// Refused is told that the server answered 401 or 403; resp.Request holds what was sent. If it returns true the
+	// request is sent once more, with headers resolved anew; if it fails its error takes the place of the answer, else
+	// the answer stands. It may take its time, within ctx, and must leave the body of resp alone. The default is that
+	// answers stand.
+	Refused func(ctx context.Context, resp *http.Response) (again bool, err error)
+
 	// Base sends the requests. The default is a transport of the chain's own, which uses no proxy.
 	Base http.RoundTripper
 

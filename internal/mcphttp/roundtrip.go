@@ -2,6 +2,7 @@ package mcphttp
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -50,8 +51,49 @@ func (t tripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	return c.send(req.Context(), req, x, nil)
 }
 
-// send resolves the headers of req and sends it under ctx. extra is set on top, and may override the SDK's.
+// send resolves the headers of req and sends it under ctx. extra is set on top, and may override the SDK's. A request
+// that is refused for want of authorization is sent once more if [Config.Refused] has found a remedy, for each of the two
+// statuses that say so.
 func (c *Chain) send(ctx context.Context, req *http.Request, x *Exchange, extra map[string]string) (*http.Response, error) {
+	unauthorized, forbidden := c.cfg.Refused != nil, c.cfg.Refused != nil
+	for {
+		resp, err := c.sendOnce(ctx, req, x, extra)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case resp.StatusCode == http.StatusUnauthorized && unauthorized:
+			unauthorized = false
+		case resp.StatusCode == http.StatusForbidden && forbidden:
+			forbidden = false
+		default:
+			return resp, nil
+		}
+		if req.Body != nil && req.GetBody == nil {
+			return resp, nil
+		}
+		again, err := c.cfg.Refused(ctx, resp)
+		if err != nil {
+			discard(resp)
+			return nil, x.record(fmt.Errorf("mcphttp: the server answered %d: %w", resp.StatusCode, err))
+		}
+		if !again {
+			return resp, nil
+		}
+		discard(resp)
+		if req.GetBody != nil {
+			body, err := req.GetBody()
+			if err != nil {
+				return nil, err
+			}
+			req = req.WithContext(req.Context()) // a copy: the caller's request is left alone
+			req.Body = body
+		}
+		x.refused()
+	}
+}
+
+func (c *Chain) sendOnce(ctx context.Context, req *http.Request, x *Exchange, extra map[string]string) (*http.Response, error) {
 	if err := ctx.Err(); err != nil {
 		closeBody(req)
 		return nil, err
