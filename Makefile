@@ -73,7 +73,7 @@ define measure
 endef
 
 .PHONY: figures
-figures: figures-session figures-call figures-originals figures-reliability figures-real ## measure everything (use make -k to go on after a SHORT)
+figures: figures-session figures-call figures-originals figures-reliability figures-real figures-auth figures-conformance ## measure everything (use make -k to go on after a SHORT)
 
 .PHONY: figures-session
 figures-session: ## measure the session map against a plain map and a mutex
@@ -94,3 +94,11 @@ figures-reliability: ## break servers, connections, callbacks and processes, and
 .PHONY: figures-real
 figures-real: ## measure against real MCP servers (needs MCPFLEET_NPM, see .ci/npm)
 	$(call measure,real)
+
+.PHONY: figures-auth
+figures-auth: ## measure credentials and OAuth, also against a real authorization server (needs MCPFLEET_NPM)
+	$(call measure,auth)
+
+.PHONY: figures-conformance
+figures-conformance: ## run the conformance suite of MCP against a client of this library (needs MCPFLEET_NPM)
+	$(call measure,conformance)

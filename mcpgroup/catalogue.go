@@ -24,21 +24,21 @@ import (
 const (
 	// minRefresh is the least time between two fetches of one list, whatever the server notifies.
 	minRefresh = time.Second
-	// maxUserLists bounds the lists kept for single users.
-	maxUserLists = 4096
+	// maxLists bounds the lists that are kept for users and tenants.
+	maxLists = 4096
 )
 
-// catalogue holds the tool lists of a server: one for all users, or one per user where the server says that it differs.
-// Lists are immutable snapshots, so readers never lock.
+// catalogue holds the tool lists of a server: one for all users of a tenant, or one per user where the server says that
+// it differs. Lists are immutable snapshots, so readers of a list never lock.
 type catalogue struct {
-	g      *MCPFunctionGroup
-	shared tracker
+	g *MCPFunctionGroup
 	// private is set once the server marked a list as its user's own (SEP-2549, cacheScope).
 	private atomic.Bool
 
-	// mu guards users and known. Nothing that can block runs while it is held.
-	mu    sync.Mutex
-	users map[session.ID]*tracker
+	// mu guards lists and known. Nothing that can block runs while it is held.
+	mu sync.RWMutex
+	// lists are the lists by who sees them: a user with their principal, or a tenant alone.
+	lists map[session.ID]*tracker
 	// known finds lists of equal content, so that a thousand users with the same tools hold them once.
 	known map[[sha256.Size]byte]weak.Pointer[toolList]
 }
@@ -77,43 +77,64 @@ func compareProblems(a, b Problem) int {
 	return cmp.Or(strings.Compare(a.Tool, b.Tool), strings.Compare(a.Reason, b.Reason))
 }
 
+// tracker returns the list that id sees. What one tenant's credentials brought to light is not shown to another.
 func (c *catalogue) tracker(id session.ID) *tracker {
-	if !c.g.cfg.PerUserTools && !c.private.Load() {
-		return &c.shared
+	if !c.perUser() {
+		id = session.ID{Key: session.Key{Tenant: id.Key.Tenant}}
+	}
+	c.mu.RLock()
+	t := c.lists[id]
+	c.mu.RUnlock()
+	if t != nil {
+		return t
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	t, ok := c.users[id]
-	if !ok {
-		if len(c.users) >= maxUserLists {
-			for other := range c.users { // any one: it is fetched again when its user comes back
-				delete(c.users, other)
-				break
-			}
-		}
-		t = &tracker{}
-		c.users[id] = t
+	if t := c.lists[id]; t != nil {
+		return t
 	}
+	if len(c.lists) >= maxLists {
+		for other := range c.lists { // any one: it is fetched again when somebody asks for it
+			delete(c.lists, other)
+			break
+		}
+	}
+	t = &tracker{}
+	c.lists[id] = t
 	return t
 }
 
+func (c *catalogue) perUser() bool { return c.g.cfg.PerUserTools || c.private.Load() }
+
 // forget drops the list of a user whose session is gone for good.
 func (c *catalogue) forget(id session.ID) {
-	c.mu.Lock()
-	delete(c.users, id)
-	c.mu.Unlock()
-}
-
-// changed marks all lists. A notification comes on the connection of one user, but lists that differ by user may have
-// changed for all of them.
-func (c *catalogue) changed() {
-	c.shared.stale.Store(true)
-	if !c.g.cfg.PerUserTools && !c.private.Load() {
+	if ofTenant(id) { // a shared client is gone, but its users' lists are their tenants'
 		return
 	}
 	c.mu.Lock()
+	delete(c.lists, id)
+	c.mu.Unlock()
+}
+
+// forgetShared drops the lists that users shared, once it turns out that they must not.
+func (c *catalogue) forgetShared() {
+	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, t := range c.users {
+	for id := range c.lists {
+		if ofTenant(id) {
+			delete(c.lists, id)
+		}
+	}
+}
+
+// ofTenant reports whether the list of id is that of a tenant, or of nobody in particular.
+func ofTenant(id session.ID) bool { return id == session.ID{Key: session.Key{Tenant: id.Key.Tenant}} }
+
+// changed marks all lists. A notification comes on the connection of one user, but what has changed may concern all.
+func (c *catalogue) changed() {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for _, t := range c.lists {
 		t.stale.Store(true)
 	}
 }
@@ -121,16 +142,15 @@ func (c *catalogue) changed() {
 // deaf marks the lists that nobody would now tell us of changes of: that of id, whose connection is gone, or with last
 // all of them.
 func (c *catalogue) deaf(id session.ID, last bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.mu.RLock()
+	defer c.mu.RUnlock()
 	if !last {
-		if t := c.users[id]; t != nil {
+		if t := c.lists[id]; t != nil {
 			t.deaf()
 		}
 		return
 	}
-	c.shared.deaf()
-	for _, t := range c.users {
+	for _, t := range c.lists {
 		t.deaf()
 	}
 }
@@ -213,8 +233,8 @@ func (c *catalogue) fetch(ctx context.Context, id session.ID, t *tracker) (*tool
 	}
 	if raw.private && !c.g.cfg.PerUserTools {
 		c.private.Store(true)
+		c.forgetShared()
 		t = c.tracker(id)
-		c.shared.current.Store(nil)
 	}
 	l := &listing{toolList: c.intern(raw), notified: raw.notifies}
 	switch {

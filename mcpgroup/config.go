@@ -13,6 +13,7 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/mcpfleet/mcpfleet/auth"
 	"github.com/mcpfleet/mcpfleet/session"
 )
 
@@ -37,6 +38,9 @@ const (
 type ServerConfig struct {
 	// Name names the server in errors, logs and tool ids: 1 to 64 of [A-Za-z0-9_-].
 	Name string
+	// Tenant is the tenant the server belongs to. Users of other tenants are refused, as if they were nobody. The default
+	// is that all tenants may use it, each with sessions, tool lists and credentials of its own.
+	Tenant string
 
 	// Transport is how the server is reached. The default follows from the fields below.
 	Transport Transport
@@ -77,7 +81,7 @@ type ServerConfig struct {
 	// and only if the tool is annotated read-only or idempotent.
 	Trusted bool
 	// PerUserTools keeps one tool list per session for servers whose list differs by user. The default is one list for
-	// all users of a server, except where a 2026-07-28 server marks its list private.
+	// all users of a tenant, except where a 2026-07-28 server marks its list private.
 	PerUserTools bool
 	// Notifications keeps a notification stream open per session of an HTTP server, so that list changes arrive at
 	// once. It costs a connection and about 20 KiB per session. Without it a list is refreshed when ToolsTTL passed.
@@ -125,9 +129,16 @@ type Options struct {
 
 	// NewServer makes the in-memory server of one session, for servers that serve one user each.
 	NewServer func(ctx context.Context, key session.Key) (*mcp.Server, error)
-	// HTTPTransport replaces the http.RoundTripper below the group's own chain. The default is a transport of this
-	// group that uses no proxy.
+	// Egress says where the requests of an HTTP server may go. The default is [auth.Operator], for servers that the operator
+	// of this process has configured; use [auth.Public] for servers that users add.
+	Egress *auth.Egress
+	// HTTPTransport replaces the http.RoundTripper below the group's own chain, and with it Egress. The default is a
+	// transport of this group behind Egress.
 	HTTPTransport http.RoundTripper
+
+	// Auth finds the credential of every request, and another when the server refuses it. It takes the place of Headers,
+	// Env and Fingerprint, which are there for hosts that have a way of their own.
+	Auth *auth.Chain
 
 	// Headers gives the headers, such as Authorization, of one HTTP request of a user. It runs for every request, so a
 	// rotated token is used at once. An error fails the request before anything is sent.
@@ -162,6 +173,14 @@ type Handlers struct {
 	Log      func(ctx context.Context, key session.Key, p *mcp.LoggingMessageParams)
 	// ResourceUpdated needs [ServerConfig.Notifications] on HTTP servers.
 	ResourceUpdated func(ctx context.Context, key session.Key, p *mcp.ResourceUpdatedNotificationParams)
+}
+
+// egress returns the guard of the group's own transport.
+func (o *Options) egress() *auth.Egress {
+	if o.Egress != nil {
+		return o.Egress
+	}
+	return auth.Operator()
 }
 
 const (
@@ -210,6 +229,14 @@ func (c ServerConfig) resolved(opts *Options) (ServerConfig, error) {
 	}
 	c.Transport = kind
 
+	if opts.Auth != nil {
+		switch {
+		case opts.Headers != nil || opts.Env != nil || opts.Fingerprint != nil:
+			return fail("Auth", "takes the place of Headers, Env and Fingerprint; set Auth or those")
+		case kind == TransportInMemory:
+			return fail("Auth", "an in-memory server takes no credentials; Options.NewServer gets the user instead")
+		}
+	}
 	if kind != TransportStdio {
 		if len(c.Args) > 0 || len(c.Env) > 0 || c.Dir != "" || opts.Env != nil {
 			return fail("Args, Env, Dir", "only a stdio server takes them")
@@ -220,10 +247,16 @@ func (c ServerConfig) resolved(opts *Options) (ServerConfig, error) {
 		if u, err := url.Parse(c.URL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 			return fail("URL", "must be an absolute http or https URL")
 		} else if u.User != nil {
-			return fail("URL", "must not hold a user name or password; use Options.Headers")
+			return fail("URL", "must not hold a user name or password; use Options.Auth or Options.Headers")
+		} else if opts.HTTPTransport == nil {
+			if err := opts.egress().CheckURL(u); err != nil {
+				return fail("URL", "%v", err)
+			}
+		} else if opts.Egress != nil {
+			return fail("Egress", "has no effect on Options.HTTPTransport; set one of the two, or put Egress.Transport into the other")
 		}
-	} else if len(c.Headers) > 0 || opts.Headers != nil || opts.HTTPTransport != nil {
-		return fail("Headers", "only an HTTP server takes custom headers, not %s", kind)
+	} else if len(c.Headers) > 0 || opts.Headers != nil || opts.HTTPTransport != nil || opts.Egress != nil {
+		return fail("Headers", "only an HTTP server takes custom headers, a transport or an egress guard, not %s", kind)
 	}
 	if len(c.Include) > 0 && len(c.Exclude) > 0 {
 		return fail("Include, Exclude", "include and exclude cannot be used together")

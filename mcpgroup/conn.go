@@ -11,6 +11,7 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/mcpfleet/mcpfleet/auth"
 	"github.com/mcpfleet/mcpfleet/internal/mcphttp"
 	"github.com/mcpfleet/mcpfleet/internal/stdio"
 	"github.com/mcpfleet/mcpfleet/session"
@@ -40,9 +41,11 @@ type conn struct {
 
 // lifetime is the context a connection lives in. It ends with the connection, whatever becomes of the call that
 // dialled. While dialling its values are those of that call, so that the first requests carry the call's credentials;
-// afterwards only the identity is left, so that no request's secrets stay behind in a long-lived connection.
+// afterwards only the identity is left and which credential was used, so that no request's secrets stay behind in a
+// long-lived connection.
 type lifetime struct {
 	context.Context
+	kept     context.Context // what is left of the values of the call that dialled
 	dialling atomic.Pointer[dialling]
 }
 
@@ -59,12 +62,12 @@ type dialling struct {
 type diallingKey struct{}
 
 func newLifetime(dial context.Context, key session.Key, shared bool) (*lifetime, context.CancelFunc) {
-	base := context.Background()
+	base, kept := context.Background(), context.Background()
 	if !shared {
-		base = session.NewContext(base, key)
+		base, kept = session.NewContext(base, key), auth.Detach(dial, kept)
 	}
 	base, cancel := context.WithCancel(base)
-	l := &lifetime{Context: base}
+	l := &lifetime{Context: base, kept: kept}
 	l.dialling.Store(&dialling{Context: dial})
 	return l, cancel
 }
@@ -75,7 +78,7 @@ func (l *lifetime) Value(key any) any {
 	}
 	d := l.dialling.Load()
 	if d == nil {
-		return nil
+		return l.kept.Value(key)
 	}
 	switch key.(type) {
 	case mcphttp.ExchangeKey:

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/mcpfleet/mcpfleet/auth"
 	"github.com/mcpfleet/mcpfleet/internal/mcphttp"
 	"github.com/mcpfleet/mcpfleet/internal/stdio"
 	"github.com/mcpfleet/mcpfleet/session"
@@ -195,16 +195,9 @@ func (c *conn) stateless() bool {
 func (g *MCPFunctionGroup) transport(ctx context.Context, c *conn) (mcp.Transport, error) {
 	switch g.cfg.Transport {
 	case TransportStdio:
-		env := maps.Clone(g.cfg.Env)
-		if g.opts.Env != nil {
-			more, err := g.opts.Env(ctx, c.id.Key)
-			if err != nil {
-				return nil, &CredentialError{Err: err}
-			}
-			if env == nil {
-				env = make(map[string]string, len(more))
-			}
-			maps.Copy(env, more)
+		env, err := g.environment(ctx, c.id.Key)
+		if err != nil {
+			return nil, err
 		}
 		proc, err := stdio.Start(stdio.Config{
 			Command: g.cfg.Command, Args: g.cfg.Args, Dir: g.cfg.Dir, Env: env,
@@ -263,7 +256,7 @@ type identified struct {
 func (t *identified) RoundTrip(r *http.Request) (*http.Response, error) {
 	if _, ok := session.FromContext(r.Context()); !ok {
 		if key, ok := session.FromContext(t.life); ok {
-			r = r.WithContext(session.NewContext(r.Context(), key))
+			r = r.WithContext(auth.Detach(t.life, session.NewContext(r.Context(), key)))
 		}
 	}
 	return t.next.RoundTrip(r)

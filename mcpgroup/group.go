@@ -6,8 +6,6 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
-	"net/http"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -83,7 +81,7 @@ func New(cfg ServerConfig, opts *Options) (*MCPFunctionGroup, error) {
 		}
 	}
 	g.client = g.newClient()
-	g.catalogue = &catalogue{g: g, users: map[session.ID]*tracker{}, known: map[[sha256.Size]byte]weak.Pointer[toolList]{}}
+	g.catalogue = &catalogue{g: g, lists: map[session.ID]*tracker{}, known: map[[sha256.Size]byte]weak.Pointer[toolList]{}}
 	g.call = g.invoke
 	for _, m := range slices.Backward(g.opts.Middleware) {
 		g.call = m(g.call)
@@ -101,6 +99,10 @@ func New(cfg ServerConfig, opts *Options) (*MCPFunctionGroup, error) {
 			if err != nil {
 				err = &redactedError{err} // it is logged, and kept for Status
 				g.noteSync(err)
+				var credential *CredentialError
+				if errors.As(err, &credential) { // the next caller may bring one
+					err = session.NoBackoff(err)
+				}
 				return nil, err
 			}
 			g.opened(c)
@@ -122,41 +124,6 @@ func New(cfg ServerConfig, opts *Options) (*MCPFunctionGroup, error) {
 		Logger: g.log,
 	})
 	return g, nil
-}
-
-func (g *MCPFunctionGroup) newChain() (*mcphttp.Chain, error) {
-	h := make(http.Header, len(g.cfg.Headers))
-	for k, v := range g.cfg.Headers {
-		h[k] = []string{v} // not Set: two spellings of one name are a mistake that is found below
-	}
-	cfg := mcphttp.Config{
-		Endpoint: g.cfg.URL, Header: h, Base: g.opts.HTTPTransport,
-		MaxBody: g.cfg.MaxResponseBytes, SelfHeal: g.cfg.Notifications,
-		// Whatever was notified while the stream was down is lost: look again.
-		OnResume:      func() { g.catalogue.changed() },
-		OnSessionLost: func(string) { g.catalogue.changed() },
-		Logger:        g.log,
-	}
-	if headers := g.opts.Headers; headers != nil {
-		cfg.Headers = func(ctx context.Context, _ *http.Request) (h http.Header, err error) {
-			// The transport's own goroutines call this too: a panic there would end the process.
-			defer func() {
-				if v := recover(); v != nil {
-					err = &session.PanicError{Value: v, Stack: debug.Stack()}
-				}
-				if err != nil {
-					err = &CredentialError{Err: err}
-					g.log.Warn("mcpgroup: no credential for a request", "server", g.cfg.Name, "error", redact(err))
-					if d, ok := ctx.Value(diallingKey{}).(*dialling); ok {
-						d.credential.CompareAndSwap(nil, &err)
-					}
-				}
-			}()
-			key, _ := session.FromContext(ctx)
-			return headers(ctx, key)
-		}
-	}
-	return mcphttp.New(cfg)
 }
 
 // opened notes a new connection.
@@ -185,34 +152,6 @@ func (g *MCPFunctionGroup) noteSync(err error) {
 // Name returns the server's name.
 func (g *MCPFunctionGroup) Name() string { return g.cfg.Name }
 
-// identify returns whose session ctx may use. The key is checked when the session is opened: no session exists for a
-// key that may not have one.
-func (g *MCPFunctionGroup) identify(ctx context.Context) (session.ID, error) {
-	if g.closed.Load() {
-		return session.ID{}, ErrClosed
-	}
-	if g.cfg.Shared {
-		return session.ID{}, nil
-	}
-	key, ok := session.FromContext(ctx)
-	if !ok {
-		return session.ID{}, &session.IdentityError{Reason: "the context names no user; put one in with session.NewContext or session.Middleware, or set ServerConfig.Shared"}
-	}
-	return g.fingerprinted(ctx, key)
-}
-
-// fingerprinted returns key together with the principal behind ctx.
-func (g *MCPFunctionGroup) fingerprinted(ctx context.Context, key session.Key) (session.ID, error) {
-	id := session.ID{Key: key}
-	if g.opts.Fingerprint != nil {
-		var err error
-		if id.Fingerprint, err = g.opts.Fingerprint(ctx, key); err != nil {
-			return session.ID{}, &CredentialError{Err: err}
-		}
-	}
-	return id, nil
-}
-
 // Tools returns the tools that the user of ctx may see, sorted by name. The slice is the caller's; the tools are shared
 // and immutable. While the server cannot be reached the last known tools are returned.
 func (g *MCPFunctionGroup) Tools(ctx context.Context, opts ...ListOption) ([]*Tool, error) {
@@ -237,16 +176,6 @@ func (g *MCPFunctionGroup) list(ctx context.Context, refresh bool) (*toolList, e
 		return nil, &Error{Op: "list tools", Server: g.cfg.Name, Outcome: NotSent, Err: err}
 	}
 	return g.catalogue.get(ctx, id, refresh)
-}
-
-// listID names whose list it is. Sharing a client does not mean sharing private lists.
-func (g *MCPFunctionGroup) listID(ctx context.Context) (session.ID, error) {
-	id, err := g.identify(ctx)
-	if err != nil || !g.cfg.Shared {
-		return id, err
-	}
-	key, _ := session.FromContext(ctx)
-	return g.fingerprinted(ctx, key)
 }
 
 // lookup finds a tool by exposed name. A known list answers whatever its age; a name it does not have is looked for in a

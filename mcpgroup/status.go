@@ -18,7 +18,7 @@ type Status struct {
 	ServerInfo      *mcp.Implementation // what the server last said of itself; nil before the first connect or if it says nothing
 	ProtocolVersion string              // the MCP revision in use, such as "2026-07-28"
 
-	Tools     int       // tools of the list that all users share; 0 where lists differ by user
+	Tools     int       // tools of the list that all users of a tenant share, of the longest; 0 where lists differ by user
 	LastSync  time.Time // when the tools were last fetched
 	LastError error     // what the last connect or fetch failed with; nil once one succeeded
 	// Problems are the tools that were left out and the overrides, includes and excludes that fit no tool.
@@ -39,7 +39,7 @@ func (g *MCPFunctionGroup) Status() Status {
 	return s
 }
 
-// summary returns the number of tools that all users share and the problems of all lists, each once.
+// summary returns the number of tools that the users of a tenant share and the problems of all lists, each once.
 func (c *catalogue) summary() (tools int, problems []Problem) {
 	seen := map[Problem]bool{}
 	add := func(l *listing) {
@@ -50,15 +50,14 @@ func (c *catalogue) summary() (tools int, problems []Problem) {
 			}
 		}
 	}
-	if l := c.shared.current.Load(); l != nil {
-		tools = len(l.tools)
-		add(l)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, t := range c.users {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for id, t := range c.lists {
 		if l := t.current.Load(); l != nil {
 			add(l)
+			if ofTenant(id) && !c.perUser() {
+				tools = max(tools, len(l.tools))
+			}
 		}
 	}
 	slices.SortFunc(problems, compareProblems)

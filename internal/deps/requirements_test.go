@@ -18,6 +18,8 @@ var allowed = map[string]string{
 	"github.com/modelcontextprotocol/go-sdk": "the protocol itself",
 	"github.com/tmc/langchaingo":             "the one framework whose adapter is not a module of its own",
 	"golang.org/x/sync":                      "singleflight, for fetches that callers share",
+	"golang.org/x/oauth2":                    "auth/oauth: the token requests of OAuth",
+	"github.com/golang-jwt/jwt/v5":           "auth/oauth: clients that authenticate with a signed assertion; go-sdk brings it too",
 	"github.com/google/jsonschema-go":        "tests only: the oracle of internal/schema",
 	"go.uber.org/goleak":                     "tests only: a leaked goroutine fails the package that leaked it",
 }

@@ -1,0 +1,145 @@
+package mcpgroup
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"runtime/debug"
+
+	"github.com/mcpfleet/mcpfleet/auth"
+	"github.com/mcpfleet/mcpfleet/internal/mcphttp"
+	"github.com/mcpfleet/mcpfleet/session"
+)
+
+// identify returns whose session ctx may use. The key is checked when the session is opened: no session exists for a
+// key that may not have one.
+func (g *MCPFunctionGroup) identify(ctx context.Context) (session.ID, error) {
+	if g.closed.Load() {
+		return session.ID{}, ErrClosed
+	}
+	key, ok := session.FromContext(ctx)
+	if g.cfg.Tenant != "" && key.Tenant != g.cfg.Tenant {
+		return session.ID{}, &session.IdentityError{Field: "Tenant", Reason: "is not the one that the server belongs to"}
+	}
+	if g.cfg.Shared {
+		return session.ID{}, nil
+	}
+	if !ok {
+		return session.ID{}, &session.IdentityError{Reason: "the context names no user; put one in with session.NewContext or session.Middleware, or set ServerConfig.Shared"}
+	}
+	return g.fingerprinted(ctx, key)
+}
+
+// listID names whose list it is. Sharing a client does not mean sharing private lists.
+func (g *MCPFunctionGroup) listID(ctx context.Context) (session.ID, error) {
+	id, err := g.identify(ctx)
+	if err != nil || !g.cfg.Shared {
+		return id, err
+	}
+	key, _ := session.FromContext(ctx)
+	return g.fingerprinted(ctx, key)
+}
+
+// fingerprinted returns key together with the principal behind ctx.
+func (g *MCPFunctionGroup) fingerprinted(ctx context.Context, key session.Key) (id session.ID, err error) {
+	id.Key = key
+	switch {
+	case g.opts.Auth != nil:
+		id.Fingerprint, err = g.opts.Auth.Principal(ctx, key)
+	case g.opts.Fingerprint != nil:
+		id.Fingerprint, err = g.opts.Fingerprint(ctx, key)
+	}
+	if err != nil {
+		return session.ID{}, &CredentialError{Err: err}
+	}
+	return id, nil
+}
+
+// environment returns the variables of a stdio server of one user.
+func (g *MCPFunctionGroup) environment(ctx context.Context, key session.Key) (map[string]string, error) {
+	env := maps.Clone(g.cfg.Env)
+	var more map[string]string
+	var err error
+	switch {
+	case g.opts.Auth != nil:
+		var r auth.Resolution
+		if r, err = g.opts.Auth.Resolve(ctx, key); err == nil {
+			more = r.Env()
+		}
+	case g.opts.Env != nil:
+		more, err = g.opts.Env(ctx, key)
+	}
+	if err != nil {
+		return nil, &CredentialError{Err: err}
+	}
+	if env == nil {
+		env = make(map[string]string, len(more))
+	}
+	maps.Copy(env, more)
+	return env, nil
+}
+
+// headers returns the header fields of one request of a user.
+func (g *MCPFunctionGroup) headers(ctx context.Context, key session.Key) (http.Header, error) {
+	if g.opts.Auth == nil {
+		return g.opts.Headers(ctx, key)
+	}
+	r, err := g.opts.Auth.Resolve(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	return r.Header(), nil
+}
+
+func (g *MCPFunctionGroup) newChain() (*mcphttp.Chain, error) {
+	h := make(http.Header, len(g.cfg.Headers))
+	for k, v := range g.cfg.Headers {
+		h[k] = []string{v} // not Set: two spellings of one name are a mistake that is found below
+	}
+	cfg := mcphttp.Config{
+		Endpoint: g.cfg.URL, Header: h, Base: g.opts.HTTPTransport,
+		MaxBody: g.cfg.MaxResponseBytes, SelfHeal: g.cfg.Notifications,
+		// Whatever was notified while the stream was down is lost: look again.
+		OnResume:      func() { g.catalogue.changed() },
+		OnSessionLost: func(string) { g.catalogue.changed() },
+		Logger:        g.log,
+	}
+	if cfg.Base == nil {
+		cfg.Base = g.opts.egress().Transport()
+	}
+	if g.opts.Auth != nil || g.opts.Headers != nil {
+		cfg.Headers = func(ctx context.Context, _ *http.Request) (h http.Header, err error) {
+			defer g.uncredited(ctx, &err)
+			key, _ := session.FromContext(ctx)
+			return g.headers(ctx, key)
+		}
+	}
+	if g.opts.Auth != nil {
+		cfg.Refused = func(ctx context.Context, resp *http.Response) (again bool, err error) {
+			defer g.uncredited(ctx, &err)
+			key, _ := session.FromContext(ctx)
+			return g.opts.Auth.Refused(ctx, key, auth.Refusal{
+				StatusCode: resp.StatusCode, Challenges: resp.Header.Values("WWW-Authenticate"), Sent: resp.Request.Header,
+			})
+		}
+	}
+	return mcphttp.New(cfg)
+}
+
+// uncredited, deferred, makes what a callback for credentials failed with a *CredentialError, and keeps it for the
+// connection that is being made. The transport's own goroutines call such callbacks too: a panic there would end the
+// process.
+func (g *MCPFunctionGroup) uncredited(ctx context.Context, err *error) {
+	if v := recover(); v != nil {
+		*err = &session.PanicError{Value: v, Stack: debug.Stack()}
+	}
+	if *err == nil {
+		return
+	}
+	*err = &CredentialError{Err: *err}
+	g.log.Warn("mcpgroup: no credential for a request", "server", g.cfg.Name, "error", redact(*err))
+	if d, ok := ctx.Value(diallingKey{}).(*dialling); ok {
+		kept := *err
+		d.credential.CompareAndSwap(nil, &kept)
+	}
+}
