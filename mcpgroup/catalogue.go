@@ -297,7 +297,7 @@ func (g *MCPFunctionGroup) listTools(ctx context.Context, id session.ID) (*rawLi
 			if caps.Tools == nil && (caps.Resources != nil || caps.Prompts != nil) {
 				return nil // a server of resources or prompts only
 			}
-			raw.notifies = caps.Tools != nil && caps.Tools.ListChanged && (g.chain == nil || g.cfg.Notifications)
+			raw.notifies = caps.Tools != nil && caps.Tools.ListChanged && (g.chain == nil || g.streams())
 		}
 		var err error
 		raw.tools, raw.truncated, err = pages(func(cursor string) ([]*mcp.Tool, string, error) {

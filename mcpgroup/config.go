@@ -85,7 +85,8 @@ type ServerConfig struct {
 	PerUserTools bool
 	// Notifications keeps a notification stream open per session of an HTTP server, so that list changes arrive at
 	// once. It costs a connection and about 20 KiB per session. Without it a list is refreshed when ToolsTTL passed.
-	// Stdio and in-memory servers deliver notifications either way.
+	// Stdio and in-memory servers deliver notifications either way. [Handlers.Elicit] and [Handlers.Sample] imply it: up
+	// to MCP 2025-11-25 servers may ask on that stream, and a call then waits for the answer.
 	Notifications bool
 
 	// Sessions bounds the sessions of this server.
@@ -173,6 +174,11 @@ type Handlers struct {
 	Log      func(ctx context.Context, key session.Key, p *mcp.LoggingMessageParams)
 	// ResourceUpdated needs [ServerConfig.Notifications] on HTTP servers.
 	ResourceUpdated func(ctx context.Context, key session.Key, p *mcp.ResourceUpdatedNotificationParams)
+}
+
+// streams reports whether an HTTP server's notification stream is to be kept open.
+func (g *MCPFunctionGroup) streams() bool {
+	return g.cfg.Notifications || g.opts.Handlers.Elicit != nil || g.opts.Handlers.Sample != nil
 }
 
 // egress returns the guard of the group's own transport.

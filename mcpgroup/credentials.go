@@ -98,7 +98,7 @@ func (g *MCPFunctionGroup) newChain() (*mcphttp.Chain, error) {
 	}
 	cfg := mcphttp.Config{
 		Endpoint: g.cfg.URL, Header: h, Base: g.opts.HTTPTransport,
-		MaxBody: g.cfg.MaxResponseBytes, SelfHeal: g.cfg.Notifications,
+		MaxBody: g.cfg.MaxResponseBytes, SelfHeal: g.streams(),
 		// Whatever was notified while the stream was down is lost: look again.
 		OnResume:      func() { g.catalogue.changed() },
 		OnSessionLost: func(string) { g.catalogue.changed() },

@@ -235,7 +235,7 @@ func (g *MCPFunctionGroup) transport(ctx context.Context, c *conn) (mcp.Transpor
 	default:
 		return &mcp.StreamableClientTransport{
 			Endpoint: g.cfg.URL, HTTPClient: c.httpClient(g.chain), MaxEventSize: g.chain.MaxEvent(),
-			DisableStandaloneSSE: !g.cfg.Notifications,
+			DisableStandaloneSSE: !g.streams(),
 		}, nil
 	}
 }
@@ -302,7 +302,7 @@ func (g *MCPFunctionGroup) newClient() *mcp.Client {
 		o.LoggingMessageHandler = g.onLog
 	}
 	// On HTTP a handler for changes makes a 2026-07-28 session open a stream of its own.
-	if g.chain == nil || g.cfg.Notifications {
+	if g.chain == nil || g.streams() {
 		o.ToolListChangedHandler = g.onToolsChanged
 		if h.ResourceUpdated != nil {
 			o.ResourceUpdatedHandler = g.onResourceUpdated

@@ -143,6 +143,5 @@ func (s *setting) client(opts *mcpgroup.Options) (*mcpgroup.MCPFunctionGroup, er
 	return mcpgroup.New(mcpgroup.ServerConfig{
 		Name: serverName, URL: s.server,
 		// Servers may ask for input on the stream for notifications instead of that of the call, up to MCP 2025-11-25.
-		Notifications: opts.Handlers.Elicit != nil,
 	}, opts)
 }
