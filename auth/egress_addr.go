@@ -125,9 +125,6 @@ func embedded(a netip.Addr, bits int) (netip.Addr, bool) {
 	default:
 		return netip.Addr{}, false
 	}
-	if !a.Is6() {
-		return netip.Addr{}, false
-	}
 	b := a.As16()
 	if bits > 16 && bits < 96 && b[8] != 0 {
 		return netip.Addr{}, false
@@ -135,7 +132,7 @@ func embedded(a netip.Addr, bits int) (netip.Addr, bool) {
 	var v4 [4]byte
 	at := bits / 8
 	for i := range v4 {
-		if at == 8 && bits < 96 {
+		if at == 8 {
 			at++
 		}
 		v4[i] = b[at]

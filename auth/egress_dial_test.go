@@ -311,19 +311,34 @@ func TestATransportForHTTPSLetsNoHTTPOut(t *testing.T) {
 	}
 }
 
+// A host that the URL does not show as a number may be one once it is prepared for DNS.
+func TestTheDialChecksTheHostOnceMore(t *testing.T) {
+	var dialed []netip.AddrPort
+	tr := tracked(Public(), &dialed, public).Transport()
+	for _, host := range []string{"2130706433", "0x7f000001", "127.1", "127.0.0.1.", "localhost", "metadata.google.internal", "a..example", ""} {
+		var refused *EgressError
+		if _, err := tr.DialContext(t.Context(), "tcp", host+":443"); !errors.As(err, &refused) || len(dialed) > 0 {
+			t.Errorf("dialling %q: %v, dialled %v", host, err, dialed)
+		}
+	}
+}
+
 func TestChangesToTheGuardDoNotReachItsTransports(t *testing.T) {
 	var dialed []netip.AddrPort
 	e := tracked(Public(), &dialed, public)
 	e.AllowPrivate = prefixes("10.20.0.0/16")
-	c := e.Client()
+	clients := []*http.Client{e.Client(), {Transport: e.Transport()}}
 	e.HTTPSOnly, e.AllowLoopback, e.AllowPrivate[0] = false, true, prefixes("0.0.0.0/0")[0]
-	for _, u := range []string{"http://mcp.example/", "https://127.0.0.1/", "https://192.168.0.1/"} {
-		if _, err := c.Get(u); len(dialed) > 0 {
-			t.Errorf("%s: %v, dialled %v", u, err, dialed)
+	for _, c := range clients {
+		dialed = nil
+		for _, u := range []string{"http://mcp.example/", "https://127.0.0.1/", "https://192.168.0.1/"} {
+			if _, err := c.Get(u); len(dialed) > 0 {
+				t.Errorf("%s: %v, dialled %v", u, err, dialed)
+			}
 		}
-	}
-	if c.Get("https://10.20.0.1/"); len(dialed) != 1 {
-		t.Errorf("dialled %v, want the network that was named first", dialed)
+		if c.Get("https://10.20.0.1/"); len(dialed) != 1 {
+			t.Errorf("dialled %v, want the network that was named first", dialed)
+		}
 	}
 }
 

@@ -21,7 +21,7 @@ func TestAnEgressErrorSaysWhatWhyAndWhichFieldWouldAllowIt(t *testing.T) {
 		{Public(), "https://[::ffff:10.0.0.1]/PATH", []string{"10.0.0.1", "RFC 1918", "Egress.AllowPrivate"}},
 		{Operator(), "http://169.254.169.254/PATH", []string{"metadata", "Egress.AllowPrivate", "alone"}},
 		{Operator(), "http://[fe80::1%25eth0]/PATH", []string{`"fe80::1"`, "link-local", "Egress.AllowPrivate"}},
-		{Operator(), "http://[::1%25lo]/PATH", []string{`"::1"`, "zone", "Egress.AllowPrivate"}},
+		{Operator(), "http://[::1%25lo]/PATH", []string{`"::1"`, "zone", "remove"}},
 		{Operator(), "http://[64:ff9b::808:808]/PATH", []string{"NAT64", "Egress.NAT64"}},
 		{&Egress{NAT64: prefixes("64:ff9b::/96")}, "http://[64:ff9b::a00:1]/PATH", []string{"64:ff9b::a00:1", "stands for 10.0.0.1", "RFC 1918"}},
 		{Operator(), "ftp://mcp.example/PATH", []string{`"mcp.example"`, "http and https"}},
@@ -29,6 +29,7 @@ func TestAnEgressErrorSaysWhatWhyAndWhichFieldWouldAllowIt(t *testing.T) {
 		{Operator(), "https://0x7f.1/PATH", []string{`"0x7f.1"`, "four decimal numbers"}},
 		{Operator(), "https://①.example/PATH", []string{"Punycode"}},
 		{Operator(), "https:PATH", []string{"//"}},
+		{Operator(), "https:///PATH", []string{"no host"}},
 	} {
 		u, err := url.Parse(tt.url)
 		if err != nil {
@@ -112,6 +113,7 @@ func TestNAT64IsJudgedByTheIPv4AddressWithin(t *testing.T) {
 		{"2a00:db8::/33", "2a00:db8:808:808::", false},
 		{"2a00::/16", "2a00:808:808::", false},
 		{"8.8.0.0/16", "8.8.8.8", false},
+		{"8.8.8.8/32", "8.8.8.8", false},
 		// Outside of the network it is an address as any other.
 		{"2a00:db8::/32", "2a00:db9:a00:1::", true},
 		{"64:ff9b::/96", "64:ff9b:1::8.8.8.8", false},

@@ -150,7 +150,8 @@ func compare(t *testing.T, ip net.IP) {
 // blocks are all networks that any verdict depends on.
 var blocks = slices.Concat(registry, twinMetadata, []string{"::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "fec0::/10", "ff00::/8", "2a00:64::/40",
 	"2000::/3", "::ffff:127.0.0.0/104", "64:ff9b::a00:0/104", "64:ff9b::7f00:0/104", "2a00:64:a::/48", "2a00:64:7f::/48", "64:ff9b::a9fe:a9fe/128",
-	"2002:a9fe:a9fe::/48", "2a00:64:a9:fea9:fe::/72", "64:ff9b:1:a9fe:a9:fe00::/96", "64:ff9b:1:a9:fe:a9fe::/96"})
+	"2002:a9fe:a9fe::/48", "2a00:64:a9:fea9:fe::/72", "64:ff9b:1:a9fe:a9:fe00::/96", "64:ff9b:1:a9:fe:a9fe::/96",
+	"::a9fe:a9fe/128", "::ffff:0:a9fe:a9fe/128", "64:ff9b:1:0:a9:fea9:fe00:0/112", "64:ff9b:1::a9fe:a9fe/128"})
 
 func TestCheckAddrAgreesWithItsTwinAtEveryEdge(t *testing.T) {
 	step := func(ip net.IP, by int) net.IP {
@@ -242,7 +243,7 @@ func FuzzCheckURL(f *testing.F) {
 			f.Add(s)
 		}
 	}
-	for _, s := range []string{"https://u:p@mcp.example/?q", "\x00", "https://[::1%25a]:1/", "SECRET@x", "a/SECRET", "[::1]SECRET", "x%SECRET", "SECRET:SECRET@h"} {
+	for _, s := range []string{"https://u:p@mcp.example/?q", "\x00", "https://[::1%25a]:1/", "https://[fc00::1%25a]/", "SECRET@x", "a/SECRET", "[::1]SECRET", "x%SECRET", "SECRET:SECRET@h"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -260,7 +261,7 @@ func FuzzCheckURL(f *testing.F) {
 					mustBeEgressError(t, err)
 					continue
 				}
-				scheme, host := strings.ToLower(u.Scheme), u.Hostname()
+				scheme, host := u.Scheme, u.Hostname()
 				if scheme != "https" && (scheme != "http" || e.HTTPSOnly) || u.User != nil || host == "" || strings.ContainsAny(u.Host, "@/\\?#\x00\r\n ") {
 					t.Errorf("%q is allowed", u)
 				}

@@ -22,10 +22,10 @@ func (e *Egress) CheckURL(u *url.URL) error {
 	}
 	host, port, ok := splitHost(u.Host)
 	refuse := func(reason string) error { return &EgressError{Host: shownHost(host), Reason: reason} }
-	switch scheme := strings.ToLower(u.Scheme); {
-	case scheme == "http" && e.HTTPSOnly:
+	switch {
+	case u.Scheme == "http" && e.HTTPSOnly:
 		return refuse("http is not encrypted; use https, or set Egress.HTTPSOnly to false")
-	case scheme != "http" && scheme != "https":
+	case u.Scheme != "http" && u.Scheme != "https":
 		return refuse("only http and https URLs are allowed")
 	case u.Opaque != "":
 		return refuse("the URL has no // after its scheme")
@@ -47,17 +47,17 @@ func (e *Egress) CheckURL(u *url.URL) error {
 	return nil
 }
 
-// splitHost splits the host of a URL from its port, which is empty if there is none. ok is false if there is more than
-// one way to do it.
+// splitHost splits the host of a URL from its port, which is empty if there is none and is not checked. ok is false if
+// the host is no host whatever the port.
 func splitHost(s string) (host, port string, ok bool) {
 	if rest, bracketed := strings.CutPrefix(s, "["); bracketed {
 		host, rest, closed := strings.Cut(rest, "]")
 		port, colon := strings.CutPrefix(rest, ":")
 		a, err := netip.ParseAddr(host)
-		return host, port, closed && (colon || rest == "") && digits(port) && err == nil && a.Is6()
+		return host, port, closed && (colon || rest == "") && err == nil && a.Is6()
 	}
 	host, port, _ = strings.Cut(s, ":")
-	return host, port, digits(port) && host != ""
+	return host, port, host != ""
 }
 
 // checkHost checks a host that a URL names: an address or a name.
@@ -70,8 +70,8 @@ func (e *Egress) checkHost(host string) *EgressError {
 		return nil
 	}
 	reason := e.refusesAddr(a)
-	if reason == "" && a.Zone() != "" && !named(e.AllowPrivate, a.WithZone(""), false) {
-		reason = "it has a zone, which only Egress.AllowPrivate allows"
+	if reason == "" && a.Zone() != "" && !a.IsLinkLocalUnicast() {
+		reason = "it has a zone, which is for link-local addresses; remove it"
 	}
 	if reason != "" {
 		a = a.WithZone("")

@@ -68,7 +68,7 @@ var urlVectors = []struct{ want, urls, dns string }{
 		https://straße.example/ https://中文.中国/ https://1.2.3.example/ https://127.0.0.1.nip.example/ https://0x7f.1.example/
 		https://1password.example/ https://localhost.example/ https://notlocalhost/ https://mcp.example:65535/ https://mcp.example:/
 		https://8.8.8.8/ https://8.8.8.8:8443/ https://[2606:4700::1111]/ https://[2606:4700::1111]:8443/ https://[::ffff:8.8.8.8]/
-		https://cafe/ https://0xyz.example/ https://mcp.example/http://127.0.0.1/ https://mcp.example/?u=http://127.0.0.1/@
+		https://cafe/ https://` + strings.Repeat("a", 63) + `.example/ https://0xyz.example/ https://mcp.example/http://127.0.0.1/ https://mcp.example/?u=http://127.0.0.1/@
 		https://mcp.example/@127.0.0.1/ https://mcp.example/#@127.0.0.1 https://mcp.example/%2f%2e%2e https://עברית.example/`, ""},
 	{"+-++", `http://mcp.example/ http://mcp.example:8080/ HTTP://mcp.example/ http://8.8.8.8/ http://[2606:4700::1111]/
 		http://bücher.example/ http://mcp.example:443/`, ""},
@@ -100,19 +100,19 @@ var urlVectors = []struct{ want, urls, dns string }{
 		https://ｌｏｃａｌｈｏｓｔ/ https://ⓛⓞⓒⓐⓛⓗⓞⓢⓣ/ https://𝐥𝐨𝐜𝐚𝐥𝐡𝐨𝐬𝐭/ https://localhoﬆ/ https://localhoſt/ https://ʟocalhost/ https://loc%C2%ADalhost/
 		https://local%E2%80%8Bhost/ https://local%EF%B8%8Fhost/ https://local%CD%8Fhost/ https://local%E3%85%A4host/ https://mcp。example/
 		https://mcp.example∕x/ https://mcp.example／x/ https://mcp.example％2f/ https://mcp.example＠127.0.0.1/ https://mcp.example：80/
-		https://mcp.℀example/ https://mcp⒈example/`, ""},
+		https://mcp.℀example/ https://mcp⒈example/ https://ü①.example/ https://ü。1/ https://ü．0x7f000001/ https://é%E2%81%A0.example/`, ""},
 	// Names of the host itself.
 	{"--+-", `https://localhost/ https://LOCALHOST/ https://localhost./ https://localhost:8443/ https://foo.localhost/ https://a.b.LocalHost./
-		https://localhost.localdomain/ https://ip6-localhost/ https://ip6-loopback/ https://localhost6/ http://localhost/`, "* 127.0.0.1"},
+		https://localhost.localdomain/ https://ip6-localhost/ https://ip6-loopback/ https://localhost6/ http://localhost/ https://localhost6.localdomain6/`, ""},
 	// A named address (169.254.170.2) opens the names too; what they resolve to is judged then.
 	{"---+", `https://metadata.google.internal/ http://METADATA.google.internal./computeMetadata/v1/ https://metadata.goog/`, ""},
 	{"----", `https://metadata.google.internal/ http://metadata.goog/ https://instance-data.ec2.internal/`, "* 169.254.169.254"},
 	// Ports.
 	{"----", `https://mcp.example:0/ https://mcp.example:00/ https://mcp.example:65536/ https://mcp.example:99999999999999999999/
 		https://mcp.example:-1/ https://mcp.example:+80/ https://mcp.example:80a/ https://mcp.example:80:80/ https://mcp.example:%34/
-		https://[2606:4700::1111]:0/ https://[2606:4700::1111]x/ https://mcp.example:８０/`, ""},
+		https://` + strings.Repeat("a", 64) + `.example/ https://` + strings.Repeat("a.", 124) + `example/ https://[2606:4700::1111]:0/ https://[2606:4700::1111]x/ https://mcp.example:８０/`, ""},
 	// Zones.
-	{"----", `https://[2606:4700::1111%25eth0]/ https://[::1%25lo]/ https://[::ffff:127.0.0.1%25lo]/ https://[ff02::1%25eth0]/
+	{"----", `https://[2606:4700::1111%25eth0]/ https://[::1%25lo]/ https://[fc00::1%25eth0]/ https://[fd00::1%25eth0]/ https://[::ffff:127.0.0.1%25lo]/ https://[ff02::1%25eth0]/
 		https://[::%25lo]/ https://[2001:db8::1%25]/ https://[fe80::a9fe:a9fe%25eth0]/`, ""},
 	{"---+", `https://[fe80::1%25eth0]/ http://[fe80::1%25eth0]:8080/`, ""},
 	// What names resolve to.
@@ -173,8 +173,8 @@ func judge(t *testing.T, e *Egress, rawURL string, want bool, addrs ...netip.Add
 			t.Errorf("%s gives %v, want an EgressError", rawURL, err)
 		}
 		for _, a := range dialed {
-			if err := e.CheckAddr(a.Addr()); err != nil {
-				t.Errorf("%s: dialled all the same: %v", rawURL, err)
+			if err := e.CheckAddr(a.Addr()); err != nil || a.Addr().Is4In6() {
+				t.Errorf("%s: dialled %v: %v", rawURL, a, err)
 			}
 		}
 	}

@@ -208,3 +208,44 @@ func TestErrorsOfUnusableCredentialsDoNotShowThem(t *testing.T) {
 		}
 	}
 }
+
+func TestTextsSayWhatIsThereAndNoMore(t *testing.T) {
+	s, r := NewSecret(canary), Refusal{StatusCode: 401}
+	c := mustChain(t, ChainConfig{Server: "s", Credential: canaryCredential()})
+	res, err := c.Resolve(t.Context(), alice)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ got, want string }{
+		{s.String() + s.GoString(), redacted + redacted},
+		{Credential{}.GoString(), "no credential"},
+		{Reference("x").GoString(), `credential "x"`},
+		{res.GoString(), "server secret (2 headers, 1 variables)"},
+		{Resolution{Source: SourceRequestID, ID: "x"}.String(), `request credential id "x"`},
+		{Source(7).String(), "Source(7)"},
+		{r.GoString(), "refusal with status 401"},
+		{(&SourceError{"s", SourceAgent, "x", ErrDenied}).Error(), `auth: the agent credential for server "s" (id "x") cannot be used: auth: the secret store denies access`},
+		{
+			(&AuthRequiredError{Server: "s", User: alice, URL: "https://as.example/?state=" + canary}).Error(),
+			`auth: user "acme/alice" must authorize the use of server "s": send them to AuthRequiredError.URL`,
+		},
+	} {
+		if test.got != test.want {
+			t.Errorf("text is %q, want %q", test.got, test.want)
+		}
+	}
+}
+
+func TestAnAuthorizationURLIsNotPrinted(t *testing.T) {
+	err := &AuthRequiredError{Server: "s", User: alice, URL: "https://as.example/?state=" + canary}
+	for _, verb := range []string{"%v", "%+v", "%s", "%q"} {
+		if text := fmt.Sprintf(verb, err); finds(text) {
+			t.Errorf("%s shows the URL: %s", verb, text)
+		}
+	}
+	var b strings.Builder
+	slog.New(slog.NewJSONHandler(&b, nil)).Info("m", "err", err)
+	if finds(b.String()) {
+		t.Errorf("slog shows the URL: %s", b.String())
+	}
+}

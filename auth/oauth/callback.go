@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/mcpfleet/mcpfleet/session"
@@ -175,7 +176,8 @@ func parseRedirect(query url.Values) (redirect, error) {
 	case r.state == "":
 		return redirect{}, fmt.Errorf("it holds no state: %w", ErrCallback)
 	case query.Has("error"):
-		return redirect{r.state, r.iss, true, query.Get("error"), query.Get("error_description")}, nil
+		hidden := strings.NewReplacer(r.state, "[removed]") // nobody needs to see what can be used
+		return redirect{r.state, r.iss, true, query.Get("error"), hidden.Replace(query.Get("error_description"))}, nil
 	case r.code == "":
 		return redirect{}, fmt.Errorf("it holds no code: %w", ErrCallback)
 	}

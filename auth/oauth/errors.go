@@ -130,14 +130,15 @@ func newResponseError(status int, code, description string) *ResponseError {
 	return &ResponseError{status, code, plain(description)}
 }
 
-// isErrorCode is stricter than RFC 6749 section 5.2, which admits most of ASCII: all registered codes are such words.
+// isErrorCode is stricter than RFC 6749 section 5.2, which admits most of ASCII: all registered codes are such words, and
+// no secret is.
 func isErrorCode(s string) bool {
 	for i := range len(s) {
-		if !alphanumeric(s[i]) && strings.IndexByte("_-.", s[i]) < 0 {
+		if (s[i] < 'a' || s[i] > 'z') && s[i] != '_' {
 			return false
 		}
 	}
-	return s != "" && len(s) <= 64
+	return s != "" && len(s) <= 40
 }
 
 // plain returns what a server says, for people: printable ASCII, at most 200 bytes, and without words that look like a

@@ -3,6 +3,7 @@ package oauth
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -164,12 +165,13 @@ func TestAStepUpAsksForAllScopesAndOnlyOnce(t *testing.T) {
 	if _, err := c.Complete(t.Context(), back); err != nil {
 		t.Fatal(err)
 	}
+	prm := w.count("prm")
 	for range 3 {
 		if _, err := w.call(t.Context(), c, alice); err == nil || err.Error() != "status 403" {
 			t.Errorf("a call that lacks a scope which the user did not grant: %v", err)
 		}
 	}
-	w.wantCounts("authorize=3 register=1")
+	w.wantCounts(fmt.Sprintf("authorize=3 register=1 prm=%d", prm))
 }
 
 // Scenarios 76 and 79: without a secret, and without metadata.

@@ -105,6 +105,7 @@ var hostile = []struct {
 	{"metadata redirects for ever", answers(wellASM, redirectTo("https://as.example.com/.well-known/oauth-authorization-server")), nil, ErrRedirect},
 	{"HTML for the resource", answers(wellPRM, body(200, "text/html", "<html>")), nil, ErrMetadata},
 	{"HTML for the authorization server", answers(wellASM, body(200, "text/html", "<html>")), nil, ErrMetadata},
+	{"a document that says it is HTML", answers(wellASM, body(200, "text/html", `{"issuer":"`+asURL+`","authorization_endpoint":"`+asURL+`/a","token_endpoint":"`+asURL+`/t","code_challenge_methods_supported":["S256"]}`)), nil, ErrMetadata},
 	{"HTML that says it is JSON", answers(wellASM, body(200, "application/json", "<html>")), nil, ErrMetadata},
 	{"an array", answers(wellASM, body(200, "application/json", "[]")), nil, ErrMetadata},
 	{"no content", answers(wellASM, body(204, "application/json", "")), nil, ErrMetadata},
@@ -347,12 +348,28 @@ func TestTheFirstAuthorizationServerThatAnswersIsUsedAndKept(t *testing.T) {
 	w.prm["authorization_servers"] = []string{"https://gone.example", asURL}
 	c := w.client()
 	w.login(c, alice)
+
+	const other = "https://other.example"
+	w.intercept = func(what string) http.HandlerFunc {
+		if !strings.HasSuffix(what, "other.example/.well-known/oauth-authorization-server") {
+			return nil
+		}
+		return func(rw http.ResponseWriter, _ *http.Request) {
+			writeJSON(rw, 200, map[string]any{
+				"issuer": other, "authorization_endpoint": other + "/authorize", "token_endpoint": other + "/token",
+				"registration_endpoint": asURL + "/register", "code_challenge_methods_supported": []string{"S256"},
+			})
+		}
+	}
 	w.mu.Lock()
 	clear(w.access)
-	w.prm["authorization_servers"] = []string{"https://other.example", asURL}
+	w.prm["authorization_servers"] = []string{other, asURL}
 	w.mu.Unlock()
 	w.works(c, alice) // refreshed where the token came from
 	w.wantCounts("authorize=1 refresh=1")
+	if u, _ := url.Parse(w.url(c, bob)); u.Host != "other.example" {
+		t.Errorf("a new user is sent to %s, want the first of the list", u.Host)
+	}
 }
 
 func TestAClientSecretGoesToOneAuthorizationServer(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -231,8 +232,18 @@ func TestAnAnswerWithoutRefreshTokenKeepsTheOldOne(t *testing.T) {
 		w.works(c, alice)
 	}
 	w.wantCounts("refresh=3 reuse=0 authorize=1")
-	r, _ := c.loadToken(t.Context(), owner{"acme", "alice"})
-	if !covers(r.Scopes, []string{"read"}) {
+
+	// Without a scope in the answer, what was granted stays granted, and not what was once asked for.
+	o := owner{"acme", "alice"}
+	r, _ := c.loadToken(t.Context(), o)
+	r.Asked = []string{"read", "write"}
+	if _, err := c.save(t.Context(), o, r); err != nil {
+		t.Fatal(err)
+	}
+	c.cache.m = nil
+	c.mustEnd(t, alice)
+	w.works(c, alice)
+	if r, _ := c.loadToken(t.Context(), o); !slices.Equal(r.Scopes, []string{"read"}) {
 		t.Errorf("scopes after a refresh that does not name them: %q", r.Scopes)
 	}
 }
@@ -297,7 +308,7 @@ func TestARegistrationThatExpiresIsMadeAnew(t *testing.T) {
 				register(extraJSON{rw, fmt.Sprintf(`,"client_secret_expires_at":%d}`, time.Now().Add(90*time.Minute).Unix())}, r)
 			}
 		}
-		c := w.client()
+		c := w.client(sharing(immortal{auth.NewMemoryStore()}))
 		w.login(c, alice)
 		time.Sleep(time.Hour)
 		w.login(c, alice)
@@ -441,6 +452,11 @@ func TestATokenIsBoundToResourceAndIssuer(t *testing.T) {
 		if tok, err := other.Token(t.Context(), alice); !tok.IsZero() || err != nil {
 			t.Errorf("%s: got the token, %v", name, err)
 		}
+	}
+	pending := w.url(c, bob)
+	moved := w.client(sharing(store), func(cfg *Config, _ *AuthorizationCode) { cfg.Resource = "https://evil.example.com/mcp" })
+	if _, err := moved.Complete(t.Context(), w.browse(pending, "bob")); !errors.Is(err, ErrState) {
+		t.Errorf("Complete by a client of another resource: %v", err)
 	}
 	for _, key := range []session.Key{{Tenant: "other", User: "alice"}, {User: "alice"}, bob, {Tenant: "acme", User: "Alice"}} {
 		if tok, err := c.Token(t.Context(), key); !tok.IsZero() || err != nil {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -125,6 +127,12 @@ func Test100UsersAtOnce(t *testing.T) {
 func TestUsersOfATenantCanShareARegistration(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
+		w.intercept = func(what string) http.HandlerFunc {
+			if strings.HasSuffix(what, "/register") {
+				time.Sleep(time.Second)
+			}
+			return nil
+		}
 		c := w.client(func(_ *Config, g *AuthorizationCode) { g.ShareClient = true })
 		var wg sync.WaitGroup
 		for i := range 20 {

@@ -110,6 +110,9 @@ func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	rec := httptest.NewRecorder()
 	w.ServeHTTP(rec, r)
+	if err := r.Context().Err(); err != nil { // who does not wait gets no answer
+		return nil, err
+	}
 	resp := rec.Result()
 	resp.Request = r
 	return resp, nil
