@@ -72,7 +72,7 @@ func TestAKnownValueServesWhileTheStoreIsUnavailable(t *testing.T) {
 				store.failing(outage)
 				time.Sleep(time.Minute)
 				for range 11 * 60 { // once a second, a minute more than it may serve
-					if time.Now().Sub(time.Date(2000, 1, 1, 0, 11, 0, 0, time.UTC)) < 0 {
+					if time.Now().Before(time.Date(2000, 1, 1, 0, 11, 0, 0, time.UTC)) {
 						sends(t, ctx, c, alice, canary)
 					} else {
 						fails(t, ctx, c, alice, SourceRequestID, ErrStoreUnavailable)

@@ -32,8 +32,8 @@ type ChainConfig struct {
 	// [ErrDenied] end its use at once.
 	StaleFor time.Duration
 	// Headers returns additional header fields for every request of a user, such as a service token. They do not take
-	// part in the order of sources: Authorization, and a field that the credential sets, are errors. It must be safe for
-	// concurrent use.
+	// part in the order of sources: Authorization, and a field that the credential sets, are errors. A credential that has
+	// nothing but variables of a process gets none. It must be safe for concurrent use.
 	Headers func(ctx context.Context, key session.Key) (map[string]Secret, error)
 	// Logger is told when Secrets is unavailable and a known credential serves on. The default is silent.
 	Logger *slog.Logger
@@ -196,7 +196,7 @@ func (c *Chain) resolve(ctx context.Context, key session.Key, ch choice) (Resolu
 	case ch.source == SourceNone:
 		return r, nil
 	case ch.source == SourceOAuth:
-		token, err := recovered("TokenProvider.Token", func() (Secret, error) { return c.oauth.Token(ctx, key) })
+		token, err := c.token(ctx, key)
 		if err != nil || token.IsZero() {
 			return r, err
 		}
@@ -220,6 +220,16 @@ func (c *Chain) resolve(ctx context.Context, key session.Key, ch choice) (Resolu
 	}
 	r.material, err = p.values()
 	return r, err
+}
+
+// token returns the OAuth token of a user.
+func (c *Chain) token(ctx context.Context, key session.Key) (Secret, error) {
+	if cache, ok := c.oauth.(TokenCache); ok {
+		if token, ok := cache.Cached(key); ok {
+			return token, nil
+		}
+	}
+	return recovered("TokenProvider.Token", func() (Secret, error) { return c.oauth.Token(ctx, key) })
 }
 
 // locate says under which key the secret store has the credential of ch, and whether it is there at all.

@@ -34,6 +34,23 @@ func TestAdditionalHeadersComeOnTopOfEverySource(t *testing.T) {
 	}
 }
 
+// An HTTP request cannot carry variables, and what sends it must be able to see that there is nothing else: with the
+// service's token alone it would be the service that asks, and not the user.
+func TestACredentialOfVariablesGetsNoAdditionalHeaders(t *testing.T) {
+	c := mustChain(t, ChainConfig{Server: "s", Headers: func(context.Context, session.Key) (map[string]Secret, error) {
+		return map[string]Secret{"X-Service-Account-Token": NewSecret("service")}, nil
+	}})
+	variables := map[string]Secret{"TOKEN": NewSecret("user")}
+	r, err := c.Resolve(request(t.Context(), Credential{Env: variables}), alice)
+	if err != nil || len(r.Header()) != 0 || r.Env()["TOKEN"] != "user" {
+		t.Errorf("Resolve = %v, %v, %v; want the variable alone", r.Header(), r.Env(), err)
+	}
+	r, err = c.Resolve(request(t.Context(), Credential{Env: variables, Authorization: NewSecret("Bearer user")}), alice)
+	if err != nil || len(r.Header()) != 2 || r.Env()["TOKEN"] != "user" {
+		t.Errorf("Resolve = %v, %v, %v; want the variable and both headers", r.Header(), r.Env(), err)
+	}
+}
+
 // Scenarios 88 and 91.
 func TestAdditionalHeadersThatCannotBeSentAreErrors(t *testing.T) {
 	errOwn := errors.New("the service account is locked")
@@ -63,7 +80,7 @@ func TestAdditionalHeadersThatCannotBeSentAreErrors(t *testing.T) {
 func TestPanicsAndGoexitOfTheHostAreErrors(t *testing.T) {
 	for what, fault := range map[string]func(){
 		"panic":  func() { panic("broken") },
-		"nil":    func() { panic(nil) }, //nolint:govet // a panic all the same
+		"nil":    func() { panic(nil) },
 		"Goexit": runtime.Goexit,
 		"error":  func() { panic(ErrNotFound) },
 	} {

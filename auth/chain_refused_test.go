@@ -54,7 +54,7 @@ func TestTheProviderAnswersForItsTokens(t *testing.T) {
 		t.Errorf("Refused = %t, %v; the provider is told %+v", ok, err, got)
 	}
 	again, fail = false, required
-	if ok, err := c.Refused(t.Context(), alice, r); ok || err != error(required) { //nolint:errorlint // the very error
+	if ok, err := c.Refused(t.Context(), alice, r); ok || err != error(required) {
 		t.Errorf("Refused = %t, %v; want the provider's error", ok, err)
 	}
 }

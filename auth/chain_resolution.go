@@ -67,7 +67,7 @@ func (r Resolution) String() string {
 func (r Resolution) GoString() string { return r.String() }
 
 // Format writes [Resolution.String] for every verb.
-func (r Resolution) Format(f fmt.State, _ rune) { io.WriteString(f, r.String()) } //nolint:errcheck // fmt reports its own errors
+func (r Resolution) Format(f fmt.State, _ rune) { io.WriteString(f, r.String()) }
 
 // LogValue returns [Resolution.String].
 func (r Resolution) LogValue() slog.Value { return slog.StringValue(r.String()) }
@@ -80,6 +80,10 @@ func (c *Chain) withHeaders(ctx context.Context, key session.Key, r Resolution) 
 	fail := func(err error) (Resolution, error) {
 		return Resolution{}, fmt.Errorf("auth: the additional headers for server %q: %w", c.server, err)
 	}
+	old := r.values()
+	if len(old.header) == 0 && len(old.env) > 0 {
+		return r, nil // it is for a process; a request with more headers and without it would pass for authorized
+	}
 	more, err := recovered("ChainConfig.Headers", func() (map[string]Secret, error) { return c.headers(ctx, key) })
 	if err != nil {
 		return fail(err)
@@ -87,7 +91,6 @@ func (c *Chain) withHeaders(ctx context.Context, key session.Key, r Resolution) 
 	if len(more) == 0 {
 		return r, nil
 	}
-	old := r.values()
 	m := &material{header: make(http.Header, len(old.header)+len(more)), env: old.env}
 	maps.Copy(m.header, old.header)
 	for name, value := range more {

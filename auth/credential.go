@@ -76,7 +76,7 @@ func (c Credential) String() string {
 func (c Credential) GoString() string { return c.String() }
 
 // Format writes [Credential.String] for every verb.
-func (c Credential) Format(f fmt.State, _ rune) { io.WriteString(f, c.String()) } //nolint:errcheck // fmt reports its own errors
+func (c Credential) Format(f fmt.State, _ rune) { io.WriteString(f, c.String()) }
 
 // LogValue returns [Credential.String].
 func (c Credential) LogValue() slog.Value { return slog.StringValue(c.String()) }

@@ -33,7 +33,7 @@ import (
 //
 // Public means: in no block of the IANA special-purpose address registries, no multicast or reserved address, and for
 // IPv6 in 2000::/3. Special are, beside private addresses, those of link-local, carrier-grade NAT, benchmarking and
-// documentation networks, of IPv4 in IPv6 (::/96, 2002::/16, 64:ff9b::/96) and the like.
+// documentation networks, of IPv4 in IPv6 (::/96, 2002::/16, 64:ff9b::/96, ISATAP) and the like.
 //
 // The zero Egress is ready to use. The methods are safe for concurrent use as long as the fields are not changed;
 // Transport and Client copy them.

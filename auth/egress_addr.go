@@ -72,6 +72,9 @@ func special(a netip.Addr) string {
 			}
 			return "not a global unicast address"
 		}
+		if _, ok := isatap(a); ok {
+			return "an IPv4 address in ISATAP (RFC 5214)"
+		}
 		blocks = special6
 	}
 	for _, b := range blocks {
@@ -114,7 +117,18 @@ func (e *Egress) isMetadata(a netip.Addr) bool {
 			}
 		}
 	}
-	return false
+	v4, ok := isatap(a)
+	return ok && metadata[v4]
+}
+
+// isatap returns the IPv4 address in an ISATAP address, which any network may have: 5efe in the interface identifier tells
+// it (RFC 5214 section 6.1).
+func isatap(a netip.Addr) (netip.Addr, bool) {
+	b := a.As16()
+	if !a.Is6() || b[8]&^3 != 0 || b[9] != 0 || b[10] != 0x5e || b[11] != 0xfe {
+		return netip.Addr{}, false
+	}
+	return netip.AddrFrom4([4]byte(b[12:])), true
 }
 
 // embedded returns the IPv4 address that follows the first bits of a, as in RFC 6052 section 2.2: around the ninth byte,

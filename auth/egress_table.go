@@ -76,6 +76,8 @@ var metadata = map[netip.Addr]bool{
 	netip.MustParseAddr("fd20:ce::254"):       true, // Google
 	netip.MustParseAddr("fd00:c1::a9fe:a9fe"): true, // Oracle
 	netip.MustParseAddr("fd00:42::42"):        true, // Scaleway
+	netip.MustParseAddr("fd00:100::100:200"):  true, // Alibaba
+	netip.MustParseAddr("fd00:a9fe:a9fe::1"):  true, // Akamai (Linode)
 	netip.MustParseAddr("fe80::a9fe:a9fe"):    true, // OpenStack
 }
 

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"net"
 	"net/http"
@@ -33,7 +34,7 @@ var registry = []string{
 var twinMetadata = []string{
 	"169.254.169.254/32", "169.254.170.2/32", "169.254.170.23/32", "169.254.0.23/32", "169.254.42.42/32", "168.63.129.16/32",
 	"100.100.100.200/32", "192.0.0.192/32", "fd00:ec2::254/128", "fd00:ec2::23/128", "fd20:ce::254/128", "fd00:c1::a9fe:a9fe/128",
-	"fd00:42::42/128", "fe80::a9fe:a9fe/128",
+	"fd00:42::42/128", "fe80::a9fe:a9fe/128", "fd00:100::100:200/128", "fd00:a9fe:a9fe::1/128",
 }
 
 func anyOf(nets []string, ip net.IP) bool {
@@ -61,10 +62,19 @@ func twinV4(ip net.IP, nat64 []string) (v4 []net.IP) {
 	if anyOf([]string{"2002::/16"}, ip) {
 		v4 = append(v4, net.IPv4(ip[2], ip[3], ip[4], ip[5]))
 	}
+	if twinISATAP(ip) {
+		v4 = append(v4, tail)
+	}
 	if anyOf([]string{"64:ff9b:1::/48"}, ip) && ip[8] == 0 {
 		v4 = append(v4, net.IPv4(ip[6], ip[7], ip[9], ip[10]), net.IPv4(ip[7], ip[9], ip[10], ip[11]), net.IPv4(ip[9], ip[10], ip[11], ip[12]))
 	}
 	return append(v4, twinNAT64(ip, nat64)...)
+}
+
+// twinISATAP knows the first half of the interface identifiers of RFC 5214 section 6.1, with every u and g bit.
+func twinISATAP(ip net.IP) bool {
+	return len(ip) == net.IPv6len && ip.To4() == nil &&
+		slices.Contains([]string{"00005efe", "01005efe", "02005efe", "03005efe"}, hex.EncodeToString(ip[8:12]))
 }
 
 // twinNAT64 decodes the networks that twinPolicies use.
@@ -131,7 +141,7 @@ func (p twinPolicy) allows(ip net.IP) bool {
 	case anyOf([]string{"127.0.0.0/8", "::1/128"}, ip):
 		return p.loopback
 	}
-	return !anyOf(registry, ip)
+	return !anyOf(registry, ip) && !twinISATAP(ip)
 }
 
 func compare(t *testing.T, ip net.IP) {
@@ -151,7 +161,8 @@ func compare(t *testing.T, ip net.IP) {
 var blocks = slices.Concat(registry, twinMetadata, []string{"::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "fec0::/10", "ff00::/8", "2a00:64::/40",
 	"2000::/3", "::ffff:127.0.0.0/104", "64:ff9b::a00:0/104", "64:ff9b::7f00:0/104", "2a00:64:a::/48", "2a00:64:7f::/48", "64:ff9b::a9fe:a9fe/128",
 	"2002:a9fe:a9fe::/48", "2a00:64:a9:fea9:fe::/72", "64:ff9b:1:a9fe:a9:fe00::/96", "64:ff9b:1:a9:fe:a9fe::/96",
-	"::a9fe:a9fe/128", "::ffff:0:a9fe:a9fe/128", "64:ff9b:1:0:a9:fea9:fe00:0/112", "64:ff9b:1::a9fe:a9fe/128"})
+	"::a9fe:a9fe/128", "::ffff:0:a9fe:a9fe/128", "64:ff9b:1:0:a9:fea9:fe00:0/112", "64:ff9b:1::a9fe:a9fe/128",
+	"2a00:1450:4001::5efe:0:0/96", "2a00:1450:4001:0:200:5efe::/96", "2a00:1450:4001:0:300:5efe::/96", "fd00::5efe:a9fe:a9fe/128", "2a00:1450::5efe:7f00:1/128"})
 
 func TestCheckAddrAgreesWithItsTwinAtEveryEdge(t *testing.T) {
 	step := func(ip net.IP, by int) net.IP {
@@ -309,7 +320,7 @@ func TestLettersThatStayForeignAreSentAsPunycode(t *testing.T) {
 	}}
 	checked, ascii := 0, 0
 	for r := rune(0x80); r <= unicode.MaxRune; r++ {
-		if !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsNumber(r) {
+		if !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsNumber(r) && !unicode.IsSymbol(r) && !unicode.IsPunct(r) && !unicode.Is(unicode.Cf, r) {
 			continue
 		}
 		// Ideographs and syllables map to themselves; one in 97 will do.

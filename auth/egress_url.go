@@ -99,7 +99,7 @@ func (e *Egress) refusesName(name string) string {
 	if !e.AllowLoopback && (last == "localhost" || hostNames[name]) {
 		return "it names this host (RFC 6761 section 6.3); Egress.AllowLoopback allows it"
 	}
-	if metadataNames[name] && !e.namesMetadata() {
+	if (metadataNames[name] || len(e.AllowPrivate) == 0 && metadataLabels[name]) && !e.namesMetadata() {
 		return "it names a metadata service of a cloud; Egress.AllowPrivate allows it by a prefix of its address alone"
 	}
 	return ""
@@ -109,10 +109,14 @@ func (e *Egress) refusesName(name string) string {
 // for their addresses; but behind a proxy, names are all there is.
 var (
 	hostNames = map[string]bool{
-		"localhost.localdomain": true, "localhost6": true, "localhost6.localdomain6": true,
-		"ip6-localhost": true, "ip6-loopback": true,
+		"localhost.localdomain": true, "localhost4": true, "localhost4.localdomain4": true, "localhost6": true,
+		"localhost6.localdomain6": true, "ip6-localhost": true, "ip6-loopback": true, "loopback": true,
 	}
-	metadataNames = map[string]bool{"metadata.google.internal": true, "metadata.goog": true, "instance-data.ec2.internal": true}
+	metadataNames = map[string]bool{
+		"metadata.google.internal": true, "metadata.goog": true, "instance-data.ec2.internal": true, "metadata.tencentyun.com": true,
+	}
+	// What a search domain makes the names above of. In a private network it may be a server as any other.
+	metadataLabels = map[string]bool{"metadata": true, "instance-data": true}
 )
 
 func (e *Egress) namesMetadata() bool {
@@ -138,8 +142,8 @@ func refusesLabel(label string) string {
 			}
 		case r == utf8.RuneError && !strings.HasPrefix(label[i:], "\uFFFD"):
 			return "the host is not valid UTF-8"
-		case !unicode.IsLetter(r) && !unicode.IsMark(r):
-			return "the host has a character beyond ASCII that is no letter; write the host in Punycode (xn--)"
+		case !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.Is(signs, r) && !besideLetters(r):
+			return "the host has a character beyond ASCII that names do not have; write the host in Punycode (xn--)"
 		default:
 			ascii = false
 			native = native || staysForeign(r)
@@ -154,9 +158,29 @@ func refusesLabel(label string) string {
 	return ""
 }
 
-// staysForeign reports whether r is a letter beyond ASCII that stays one when a host is prepared for DNS (UTS 46). A
-// label with such a letter is sent as Punycode: it cannot turn into a number or into localhost, as ｌocalhost would.
+// signs are what names may have beside letters: the punctuation of RFC 5892 appendix A.3 to A.7, and pictures, without
+// those of numbers.
+var signs = &unicode.RangeTable{
+	R16: []unicode.Range16{
+		{Lo: 0x00b7, Hi: 0x00b7, Stride: 1}, {Lo: 0x0375, Hi: 0x0375, Stride: 1}, {Lo: 0x05f3, Hi: 0x05f4, Stride: 1},
+		{Lo: 0x2600, Hi: 0x2767, Stride: 1}, {Lo: 0x2794, Hi: 0x27bf, Stride: 1}, {Lo: 0x30fb, Hi: 0x30fb, Stride: 1},
+	},
+	R32:         []unicode.Range32{{Lo: 0x1f300, Hi: 0x1faff, Stride: 1}},
+	LatinOffset: 1,
+}
+
+// besideLetters reports whether r is good in a label that has letters of its script: a decimal digit, but for the wide and
+// mathematical forms of ASCII's, or a joiner (RFC 5892 appendix A.1 and A.2).
+func besideLetters(r rune) bool {
+	return unicode.Is(unicode.Nd, r) && r < 0xff00 || r == 0x200c || r == 0x200d
+}
+
+// staysForeign reports whether r is a letter or sign beyond ASCII that stays one when a host is prepared for DNS (UTS 46).
+// A label with such a one is sent as Punycode: it cannot turn into a number or into localhost, as ｌocalhost would.
 func staysForeign(r rune) bool {
+	if unicode.Is(signs, r) {
+		return true
+	}
 	if !unicode.IsLetter(r) || unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) {
 		return false
 	}

@@ -46,6 +46,7 @@ var addrVectors = []struct{ want, addrs string }{
 	// Metadata services, which a broad network does not open.
 	{"----", `169.254.169.254 ::ffff:169.254.169.254 ::ffff:a9fe:a9fe 169.254.170.23 169.254.42.42 169.254.0.23 100.100.100.200
 		192.0.0.192 168.63.129.16 ::ffff:168.63.129.16 fd00:ec2::254 fd00:ec2::23 fd20:ce::254 fd00:42::42 fd00:c1::a9fe:a9fe
+		fd00:100::100:200 fd00:a9fe:a9fe::1 fd00::5efe:a9fe:a9fe
 		fe80::a9fe:a9fe 64:ff9b::169.254.169.254 64:ff9b::168.63.129.16 ::169.254.169.254 ::ffff:0:169.254.169.254 2002:a9fe:a9fe::1`},
 	{"---+", `169.254.170.2 ::ffff:169.254.170.2`},
 	// The rest of the IPv4 registry.
@@ -57,6 +58,7 @@ var addrVectors = []struct{ want, addrs string }{
 		64:ff9b:1:ffff::8.8.8.8 100::1 100:0:0:1::1 100:0:0:2::1 200::1 400::1 1000::1 2001::1 2001:0:4136:e378:8000:63bf:3fff:fdd2
 		2001:1::1 2001:1::3 2001:2::1 2001:3::1 2001:4:112::1 2001:10::1 2001:20::1 2001:30::1 2001:1ff:ffff::1 2001:db8::1
 		2001:db8:ffff::1 2002::1 2002:7f00:1:: 2002:808:808::1 2620:4f:8000::1 3fff::1 3fff:fff:ffff::1 4000::1 5f00::1 8000::1
+		2606:4700::5efe:7f00:1 2606:4700::200:5efe:a00:1 2001:470:1f0b::5efe:c0a8:101 2a00:1450::5efe:808:808 2a00:1450::300:5efe:1.1.1.1
 		a000::1 e000::1 fbff::1 fe00::1 fec0::1 feff::1 ff00::1 ff02::1 ff0e::1 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff`},
 	{"---+", `64:ff9b::127.0.0.1 64:ff9b::8.8.8.8`},
 }
@@ -69,7 +71,10 @@ var urlVectors = []struct{ want, urls, dns string }{
 		https://1password.example/ https://localhost.example/ https://notlocalhost/ https://mcp.example:65535/ https://mcp.example:/
 		https://8.8.8.8/ https://8.8.8.8:8443/ https://[2606:4700::1111]/ https://[2606:4700::1111]:8443/ https://[::ffff:8.8.8.8]/
 		https://cafe/ https://` + strings.Repeat("a", 63) + `.example/ https://0xyz.example/ https://mcp.example/http://127.0.0.1/ https://mcp.example/?u=http://127.0.0.1/@
-		https://mcp.example/@127.0.0.1/ https://mcp.example/#@127.0.0.1 https://mcp.example/%2f%2e%2e https://עברית.example/`, ""},
+		https://mcp.example/@127.0.0.1/ https://mcp.example/#@127.0.0.1 https://mcp.example/%2f%2e%2e https://עברית.example/
+		https://l·l.example/ https://col·lecció.example/ https://日本語・テスト.example/ https://צ׳.example/ https://☃.example/ https://💩.example/ https://i❤️.example/
+		https://मुंबई१.example/ https://مصر٢.example/ https://ไทย๒.example/ https://نامه‌ای.example/ https://metadata.example.com/ https://1.example.com/
+		https://10.example.com/ https://3com.com/ https://0x.example.org/ https://localhost.example.com/ https://notlocalhost.com/ https://1e100.net/`, ""},
 	{"+-++", `http://mcp.example/ http://mcp.example:8080/ HTTP://mcp.example/ http://8.8.8.8/ http://[2606:4700::1111]/
 		http://bücher.example/ http://mcp.example:443/`, ""},
 	// Schemes, and what is no host.
@@ -100,12 +105,16 @@ var urlVectors = []struct{ want, urls, dns string }{
 		https://ｌｏｃａｌｈｏｓｔ/ https://ⓛⓞⓒⓐⓛⓗⓞⓢⓣ/ https://𝐥𝐨𝐜𝐚𝐥𝐡𝐨𝐬𝐭/ https://localhoﬆ/ https://localhoſt/ https://ʟocalhost/ https://loc%C2%ADalhost/
 		https://local%E2%80%8Bhost/ https://local%EF%B8%8Fhost/ https://local%CD%8Fhost/ https://local%E3%85%A4host/ https://mcp。example/
 		https://mcp.example∕x/ https://mcp.example／x/ https://mcp.example％2f/ https://mcp.example＠127.0.0.1/ https://mcp.example：80/
-		https://mcp.℀example/ https://mcp⒈example/ https://ü①.example/ https://ü。1/ https://ü．0x7f000001/ https://é%E2%81%A0.example/`, ""},
+		https://mcp.℀example/ https://mcp⒈example/ https://ü①.example/ https://ü。1/ https://ü．0x7f000001/ https://é%E2%81%A0.example/
+		https://١٢٧.٠.٠.١/ https://१२७.०.०.१/ https://local%E2%80%8Dhost/ https://127%E2%80%8C.0.0.1/ https://❷.example/ https://é①.1/`, ""},
 	// Names of the host itself.
 	{"--+-", `https://localhost/ https://LOCALHOST/ https://localhost./ https://localhost:8443/ https://foo.localhost/ https://a.b.LocalHost./
-		https://localhost.localdomain/ https://ip6-localhost/ https://ip6-loopback/ https://localhost6/ http://localhost/ https://localhost6.localdomain6/`, ""},
+		https://localhost.localdomain/ https://ip6-localhost/ https://ip6-loopback/ https://localhost6/ http://localhost/ https://localhost6.localdomain6/
+		https://localhost4/ https://localhost4.localdomain4/ https://loopback/`, ""},
 	// A named address (169.254.170.2) opens the names too; what they resolve to is judged then.
-	{"---+", `https://metadata.google.internal/ http://METADATA.google.internal./computeMetadata/v1/ https://metadata.goog/`, ""},
+	{"---+", `https://metadata.google.internal/ http://METADATA.google.internal./computeMetadata/v1/ https://metadata.goog/ http://metadata.tencentyun.com/`, ""},
+	// In a private network these are names as any other.
+	{"--++", `http://metadata/computeMetadata/v1/ https://instance-data/`, ""},
 	{"----", `https://metadata.google.internal/ http://metadata.goog/ https://instance-data.ec2.internal/`, "* 169.254.169.254"},
 	// Ports.
 	{"----", `https://mcp.example:0/ https://mcp.example:00/ https://mcp.example:65536/ https://mcp.example:99999999999999999999/

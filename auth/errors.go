@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -44,6 +45,9 @@ type AuthRequiredError struct {
 	Server string
 	User   session.Key
 	URL    string // where the user authorizes; it is bound to User and must not be shown to anyone else
+	// Wait is set if somebody is showing URL to the user already. It returns nil once they have authorized, and an error if
+	// they have refused, the URL has expired or ctx has ended.
+	Wait func(ctx context.Context) error
 }
 
 // Error names the server and the user. It leaves the URL out: whoever authorizes there gives their access to User.

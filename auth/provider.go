@@ -23,6 +23,13 @@ type TokenProvider interface {
 	Refused(ctx context.Context, key session.Key, r Refusal) (again bool, err error)
 }
 
+// A TokenCache is a [TokenProvider] that can say at once which token it has. A [Chain] asks it first: the other methods of a
+// provider may be the host's code and run on a goroutine of their own, which is more than most requests need.
+type TokenCache interface {
+	// Cached returns the token of the user if it is known and not about to expire. It must neither wait nor panic.
+	Cached(key session.Key) (token Secret, ok bool)
+}
+
 // A Refusal is the answer 401 or 403 of a server. It prints without the values that were sent, but a struct that has it in
 // an unexported field does not: pass it on, and do not keep it.
 type Refusal struct {
@@ -38,7 +45,7 @@ func (r Refusal) String() string { return fmt.Sprintf("refusal with status %d", 
 func (r Refusal) GoString() string { return r.String() }
 
 // Format writes [Refusal.String] for every verb.
-func (r Refusal) Format(f fmt.State, _ rune) { io.WriteString(f, r.String()) } //nolint:errcheck // fmt reports its own errors
+func (r Refusal) Format(f fmt.State, _ rune) { io.WriteString(f, r.String()) }
 
 // LogValue returns [Refusal.String].
 func (r Refusal) LogValue() slog.Value { return slog.StringValue(r.String()) }

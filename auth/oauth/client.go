@@ -44,7 +44,10 @@ type Client struct {
 	unsaved map[owner]*tokenRecord // guarded by mu: see Client.save
 }
 
-var _ auth.TokenProvider = (*Client)(nil)
+var (
+	_ auth.TokenProvider = (*Client)(nil)
+	_ auth.TokenCache    = (*Client)(nil)
+)
 
 // An owner is whom a token belongs to. The zero user stands for all users of the tenant.
 type owner struct{ tenant, user string }
@@ -95,6 +98,16 @@ func (c *Client) Token(ctx context.Context, key session.Key) (auth.Secret, error
 		return t.access, nil
 	}
 	return c.slowToken(ctx, o, t, now)
+}
+
+// Cached returns the access token of the user if it is in memory and not about to expire. See [auth.TokenCache].
+func (c *Client) Cached(key session.Key) (auth.Secret, bool) {
+	now := time.Now()
+	t, _ := c.cache.get(c.owner(key), now)
+	if t == nil || !t.fresh(now) {
+		return auth.Secret{}, false
+	}
+	return t.access, true
 }
 
 // slowToken is Token for what is not in memory (old is nil) or has expired.

@@ -124,7 +124,12 @@ func useServer(ctx context.Context, client *oauth.Client) (string, error) {
 			return "the server says hello", nil
 		}
 		refusal := auth.Refusal{StatusCode: http.StatusUnauthorized, Challenges: []string{"Bearer"}}
-		if again, err := client.Refused(ctx, key, refusal); err != nil || !again {
+		_, err = client.Refused(ctx, key, refusal)
+		var required *auth.AuthRequiredError
+		if errors.As(err, &required) && required.Wait != nil { // the user has been prompted
+			err = required.Wait(ctx)
+		}
+		if err != nil {
 			return "", err
 		}
 	}

@@ -42,7 +42,7 @@ type request struct {
 
 // tokenContext returns the context with which x/oauth2 makes token requests for the client: through the guarded HTTP
 // client, without redirects, at most 1 MiB of answer, and with the parameters of add set in each form. An empty value
-// removes a parameter. x/oauth2 must be given an explicit AuthStyle (see [authStyle]): its search for one sends every
+// removes a parameter. x/oauth2 must be given an explicit AuthStyle (see authStyle): its search for one sends every
 // request twice, and codes and refresh tokens may be used once.
 func (c *Client) tokenContext(ctx context.Context, add url.Values) context.Context {
 	return context.WithValue(ctx, oauth2.HTTPClient, c.web.tokenClient(add))
@@ -58,12 +58,6 @@ func authStyle(server *oauthex.AuthServerMeta) oauth2.AuthStyle {
 // Connect Discovery), which need not be the one that the MCP server names: an enterprise's identity provider.
 func (c *Client) issuer(ctx context.Context, issuer string) (*oauthex.AuthServerMeta, error) {
 	return c.web.issuer(ctx, issuer)
-}
-
-// bind makes sure that a client secret goes to one authorization server only. Where Config.Issuer does not say which,
-// the first one is remembered per tenant, and another is refused with [ErrIssuerChanged]: a server could name any.
-func (c *Client) bind(ctx context.Context, tenant, clientID, issuer string) error {
-	return c.bindIssuer(ctx, tenant, clientID, issuer)
 }
 
 // fail returns err as an *Error of the operation op at the authorization server issuer, reduced to what may be logged:

@@ -20,14 +20,14 @@ type rooms struct {
 
 // A room is where the callers of one user wait.
 type room struct {
-	waiters  int
 	url      string        // what the user was prompted with last
 	deadline time.Time     // of url
 	news     chan struct{} // closed, and replaced, when something has happened
 	err      error         // what has happened to url: nil if it may still succeed
 }
 
-// enter returns the room of o and whether the caller is to prompt the user with url.
+// enter returns the room of o and whether the user is to be prompted with url. The room stands for as long as its prompt
+// does: who comes next must not prompt again.
 func (rs *rooms) enter(o owner, url string, ttl time.Duration) (*room, bool) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
@@ -40,7 +40,6 @@ func (rs *rooms) enter(o owner, url string, ttl time.Duration) (*room, bool) {
 		r = &room{news: make(chan struct{})}
 		rs.m[o] = r
 	}
-	r.waiters++
 	if r.url == url {
 		return r, false
 	}
@@ -48,18 +47,11 @@ func (rs *rooms) enter(o owner, url string, ttl time.Duration) (*room, bool) {
 	return r, true
 }
 
-// leave leaves the room standing for as long as its prompt does: who comes next must not prompt again.
-func (rs *rooms) leave(r *room) {
-	rs.mu.Lock()
-	defer rs.mu.Unlock()
-	r.waiters--
-}
-
 // sweep deletes the rooms of users who have not come back. mu must be held.
 func (rs *rooms) sweep() {
 	now := time.Now()
 	for o, r := range rs.m {
-		if r.waiters == 0 && !now.Before(r.deadline) {
+		if !now.Before(r.deadline) {
 			delete(rs.m, o)
 		}
 	}
@@ -94,48 +86,57 @@ func (rs *rooms) see(r *room) (news <-chan struct{}, err error, deadline time.Ti
 	return r.news, r.err, r.deadline
 }
 
-// await prompts the user, unless that was done, and returns the token that takes the place of the one that was sent.
-func (c *Client) await(ctx context.Context, o owner, g *AuthorizationCode, e *auth.AuthRequiredError, sent auth.Secret) (*token, error) {
-	current := func() *token {
-		now := time.Now()
-		if t, _ := c.cache.get(o, now); t != nil && !t.access.Equal(sent) && !t.expired(now) {
-			return t
-		}
-		return nil
-	}
-	if t := current(); t != nil { // the user was faster than this caller
-		return t, nil
+// invite has the user prompted with e, unless that was done, and says how to wait for them. It reports that the request is
+// worth another try if they were faster than the caller.
+func (c *Client) invite(ctx context.Context, o owner, g *AuthorizationCode, e auth.AuthRequiredError, sent auth.Secret) (again bool, err error) {
+	if c.successor(o, sent) != nil {
+		return true, nil
 	}
 	r, first := c.rooms.enter(o, e.URL, g.PromptTTL)
-	defer c.rooms.leave(r)
 	if first {
-		if err := c.prompt(ctx, o, g, e, r, sent); err != nil {
-			return nil, err
+		if err := c.prompt(ctx, o, g, &e, r, sent); err != nil {
+			return false, err
 		}
 	}
+	waiting := e
+	waiting.Wait = func(ctx context.Context) error { return c.await(ctx, o, r, sent) }
+	return false, &waiting
+}
+
+// successor returns the token that takes the place of the one that was sent, or nil if there is none yet.
+func (c *Client) successor(o owner, sent auth.Secret) *token {
+	now := time.Now()
+	if t, _ := c.cache.get(o, now); t != nil && !t.access.Equal(sent) && !t.expired(now) {
+		return t
+	}
+	return nil
+}
+
+// await waits in r until there is a token in the place of the one that was sent.
+func (c *Client) await(ctx context.Context, o owner, r *room, sent auth.Secret) error {
 	poll := time.NewTicker(pollEvery)
 	defer poll.Stop()
 	for {
 		news, failed, deadline := c.rooms.see(r)
-		if t := current(); t != nil {
-			return t, nil
+		if c.successor(o, sent) != nil {
+			return nil
 		}
 		switch {
 		case failed != nil:
-			return nil, failed
+			return failed
 		case !time.Now().Before(deadline):
-			return nil, newError("authorization", c.cfg.Server, "", ErrExpired)
+			return newError("authorization", c.cfg.Server, "", ErrExpired)
 		}
 		select {
 		case <-news:
 		case <-poll.C:
 			if err := c.look(ctx, o, sent); err != nil {
-				return nil, err
+				return err
 			}
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return ctx.Err()
 		case <-c.ctx.Done():
-			return nil, ErrClosed
+			return ErrClosed
 		}
 	}
 }

@@ -2,6 +2,8 @@ package oauth
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"net/url"
 
 	"golang.org/x/oauth2"
@@ -52,7 +54,9 @@ func (c *Client) refresh(ctx context.Context, o owner, r *tokenRecord, healed bo
 			if t.Extra("scope") == nil {
 				next.Scopes = r.Scopes // RFC 6749 section 6: an omitted scope means the same
 			}
-			next.Healed = healed
+			if healed && !r.expired() {
+				next.Healed = r.Healed + 1
+			}
 			if _, err := c.save(ctx, o, next); err != nil {
 				return nil, err
 			}
@@ -134,4 +138,31 @@ func (c *Client) revoke(ctx context.Context, r *tokenRecord) error {
 	}
 	client := c.withSecret(r.Client)
 	return newError("revocation", c.cfg.Server, r.Server.Issuer, c.web.revoke(ctx, r.Server.Revocation, form, client))
+}
+
+// revoke asks a revocation endpoint to revoke a token (RFC 7009 section 2).
+func (w *web) revoke(ctx context.Context, address string, form url.Values, client clientRecord) error {
+	if styleOf(client.Method) == oauth2.AuthStyleInParams {
+		form.Set("client_id", client.ID)
+		if client.Secret != "" {
+			form.Set("client_secret", client.Secret)
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, nil)
+	if err != nil {
+		return errors.New("the revocation endpoint is malformed")
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if styleOf(client.Method) == oauth2.AuthStyleInHeader {
+		req.SetBasicAuth(url.QueryEscape(client.ID), url.QueryEscape(client.Secret)) // RFC 6749 section 2.3.1
+	}
+	resp, err := (&http.Client{Transport: formTripper{base: w.base, add: form, anyType: true}, CheckRedirect: stay}).Do(req)
+	if err != nil {
+		return err
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return newResponseError(resp.StatusCode, "", "")
+	}
+	return nil
 }

@@ -17,8 +17,8 @@ import (
 // the first one. Other refusals stand.
 //
 // If the user has to authorize, the error is an [*auth.AuthRequiredError], the same for all callers of all processes that
-// share the store; with [AuthorizationCode.Prompt] Refused waits for the user instead. What servers do wrong is an
-// [*Error].
+// share the store; with [AuthorizationCode.Prompt] the user is prompted once, and the error's Wait waits for them. What
+// servers do wrong is an [*Error].
 func (c *Client) Refused(ctx context.Context, key session.Key, r auth.Refusal) (again bool, err error) {
 	cs := parseChallenges(r.Challenges)
 	stepUp := r.StatusCode == http.StatusForbidden
@@ -42,10 +42,14 @@ func (c *Client) Refused(ctx context.Context, key session.Key, r auth.Refusal) (
 	t, err := c.fly(ctx, "refused", o, ref.name(), func(ctx context.Context) (*token, error) { return c.answer(ctx, o, ref) })
 	var required *auth.AuthRequiredError
 	if g, ok := c.grant.(*AuthorizationCode); ok && g.Prompt != nil && errors.As(err, &required) {
-		t, err = c.await(ctx, o, g, required, sent)
+		return c.invite(ctx, o, g, *required, sent)
 	}
 	return t != nil && err == nil, newError("token", c.cfg.Server, "", err)
 }
+
+// maxHeals is how often in a row a token is refreshed that the server refuses before its time. A server that restarts
+// may forget tokens; one that refuses every token wants something that another refresh does not give.
+const maxHeals = 5
 
 // A refusal is an auth.Refusal that can be mended.
 type refusal struct {
@@ -126,7 +130,7 @@ func (c *Client) mend(ctx context.Context, o owner, ref refusal) (*tokenRecord, 
 		}
 		r = nil
 	}
-	if !ref.stepUp && r != nil && r.Refresh != "" && (!r.Healed || r.expired()) {
+	if !ref.stepUp && r != nil && r.Refresh != "" && (r.Healed < maxHeals || r.expired()) {
 		next, err := c.refresh(ctx, o, r, true)
 		if next != nil || err != nil {
 			return next, err

@@ -3,10 +3,8 @@ package oauth
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"time"
 
@@ -33,7 +31,7 @@ func (r clientRecord) config(server *oauthex.AuthServerMeta) *oauth2.Config {
 
 // styleOf returns what x/oauth2 calls a token_endpoint_auth_method. A client without a secret names itself in the form.
 func styleOf(method string) oauth2.AuthStyle {
-	if method == "client_secret_basic" {
+	if method == methodBasic {
 		return oauth2.AuthStyleInHeader
 	}
 	return oauth2.AuthStyleInParams
@@ -41,22 +39,22 @@ func styleOf(method string) oauth2.AuthStyle {
 
 // chooseMethod returns how a client with a secret authenticates itself to a server that supports these methods.
 func chooseMethod(supported []string) string {
-	if slices.Contains(supported, "client_secret_post") {
-		return "client_secret_post"
+	if slices.Contains(supported, methodPost) {
+		return methodPost
 	}
-	return "client_secret_basic"
+	return methodBasic
 }
 
 // client returns the client to be at an authorization server, registered if need be. The lock of o must be held.
 func (g *AuthorizationCode) client(ctx context.Context, c *Client, o owner, server *oauthex.AuthServerMeta) (clientRecord, error) {
 	switch {
 	case g.ClientMetadataURL != "" && server.ClientIDMetadataDocumentSupported:
-		return clientRecord{Kind: kindDocument, ID: g.ClientMetadataURL, Method: "none", Redirect: g.RedirectURL}, nil
+		return clientRecord{Kind: kindDocument, ID: g.ClientMetadataURL, Method: methodNone, Redirect: g.RedirectURL}, nil
 	case g.ClientID != "":
-		r := clientRecord{Kind: kindConfigured, ID: g.ClientID, Method: "none", Redirect: g.RedirectURL}
+		r := clientRecord{Kind: kindConfigured, ID: g.ClientID, Method: methodNone, Redirect: g.RedirectURL}
 		if !g.ClientSecret.IsZero() {
 			r.Method = chooseMethod(server.TokenEndpointAuthMethodsSupported)
-			if err := c.bindIssuer(ctx, o.tenant, g.ClientID, server.Issuer); err != nil {
+			if err := c.bind(ctx, o.tenant, g.ClientID, server.Issuer); err != nil {
 				return clientRecord{}, err
 			}
 		}
@@ -92,7 +90,7 @@ func (g *AuthorizationCode) register(ctx context.Context, c *Client, server *oau
 	meta := *g.Registration
 	if meta.TokenEndpointAuthMethod == "" {
 		// Without a list this stays empty, which means basic.
-		for _, m := range []string{"client_secret_post", "client_secret_basic", "none"} {
+		for _, m := range []string{methodPost, methodBasic, methodNone} {
 			if slices.Contains(server.TokenEndpointAuthMethodsSupported, m) {
 				meta.TokenEndpointAuthMethod = m
 				break
@@ -129,11 +127,11 @@ func (g *AuthorizationCode) register(ctx context.Context, c *Client, server *oau
 		r.Method = meta.TokenEndpointAuthMethod
 	}
 	switch {
-	case r.Secret == "" || r.Method == "none":
-		r.Method, r.Secret, r.Expiry = "none", "", time.Time{}
+	case r.Secret == "" || r.Method == methodNone:
+		r.Method, r.Secret, r.Expiry = methodNone, "", time.Time{}
 	case r.Method == "":
-		r.Method = "client_secret_basic" // RFC 7591 section 2
-	case r.Method != "client_secret_basic" && r.Method != "client_secret_post":
+		r.Method = methodBasic // RFC 7591 section 2
+	case r.Method != methodBasic && r.Method != methodPost:
 		return clientRecord{}, fmt.Errorf("it demands a token_endpoint_auth_method that was not asked for: %w", ErrRegistration)
 	}
 	return r, nil
@@ -167,7 +165,9 @@ func (c *Client) withSecret(r clientRecord) clientRecord {
 	return r
 }
 
-func (c *Client) bindIssuer(ctx context.Context, tenant, clientID, issuer string) error {
+// bind makes sure that a client secret goes to one authorization server only. Where Config.Issuer does not say which, the
+// first one is remembered per tenant, and another is refused with [ErrIssuerChanged]: an MCP server could name any.
+func (c *Client) bind(ctx context.Context, tenant, clientID, issuer string) error {
 	if pin := c.cfg.Issuer; pin != "" {
 		if !sameIssuer(pin, issuer) {
 			return newError("registration", c.cfg.Server, issuer, ErrIssuerMismatch)
@@ -190,33 +190,6 @@ func (c *Client) bindIssuer(ctx context.Context, tenant, clientID, issuer string
 	}
 	if err != nil {
 		return newError("store", c.cfg.Server, issuer, err)
-	}
-	return nil
-}
-
-// revoke asks a revocation endpoint to revoke a token (RFC 7009 section 2).
-func (w *web) revoke(ctx context.Context, address string, form url.Values, client clientRecord) error {
-	if styleOf(client.Method) == oauth2.AuthStyleInParams {
-		form.Set("client_id", client.ID)
-		if client.Secret != "" {
-			form.Set("client_secret", client.Secret)
-		}
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, nil)
-	if err != nil {
-		return errors.New("the revocation endpoint is malformed")
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if styleOf(client.Method) == oauth2.AuthStyleInHeader {
-		req.SetBasicAuth(url.QueryEscape(client.ID), url.QueryEscape(client.Secret)) // RFC 6749 section 2.3.1
-	}
-	resp, err := (&http.Client{Transport: formTripper{base: w.base, add: form, anyType: true}, CheckRedirect: stay}).Do(req)
-	if err != nil {
-		return err
-	}
-	resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return newResponseError(resp.StatusCode, "", "")
 	}
 	return nil
 }

@@ -31,8 +31,8 @@ type tokenRecord struct {
 	Expiry   time.Time    `json:"expiry,omitzero"`
 	Scopes   []string     `json:"scopes,omitempty"` // granted
 	Asked    []string     `json:"asked,omitempty"`
-	Healed   bool         `json:"healed,omitempty"` // took the place of one that the MCP server refused
-	Resource string       `json:"resource"`         // the resource indicator it was asked for with
+	Healed   int          `json:"heals,omitempty"` // how many in a row took the place of one that the MCP server refused
+	Resource string       `json:"resource"`        // the resource indicator it was asked for with
 	Server   serverRecord `json:"server"`
 	Client   clientRecord `json:"client"`
 }

@@ -334,6 +334,11 @@ func (w *world) call(ctx context.Context, c *Client, key session.Key) (string, e
 			return rec.Body.String(), nil
 		}
 		again, err := c.Refused(ctx, key, auth.Refusal{StatusCode: rec.Code, Challenges: rec.Header()["Www-Authenticate"], Sent: r.Header})
+		var required *auth.AuthRequiredError
+		if errors.As(err, &required) && required.Wait != nil {
+			err = required.Wait(ctx)
+			again = err == nil
+		}
 		if err != nil {
 			return "", err
 		}

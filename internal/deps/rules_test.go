@@ -62,7 +62,7 @@ var rules = []rule{
 	},
 	{
 		in:      []string{"..."},
-		except:  []string{"internal/mcptest/...", "internal/figures/...", "internal/linearizability/...", "auth/storetest/..."},
+		except:  []string{"internal/mcptest/...", "internal/figures/...", "internal/linearizability/...", "auth/storetest/...", "adapters/openapi/figures/..."},
 		imports: []string{"testing/...", "net/http/httptest", modulePath + "/internal/mcptest/..."},
 		why:     "a test helper in library code ends up in every user's binary, with its flags",
 	},

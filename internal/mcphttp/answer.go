@@ -19,7 +19,7 @@ func (c *Chain) answer(req *http.Request, resp *http.Response, x *Exchange, h *h
 		setBody(resp, nil)
 	case isMedia(resp, "text/event-stream"):
 		c.habit.note(true)
-		resp.Body = &answerStream{stream: stream{src: resp.Body, events: events{limit: c.cfg.MaxBody}}, x: x, hold: h}
+		resp.Body = &answerStream{stream: stream{src: resp.Body, events: events{limit: c.cfg.MaxBody}}, c: c, sent: resp.Request, x: x, hold: h}
 		return resp, nil // which releases h
 	default:
 		body, err := c.readAnswer(resp)
@@ -50,8 +50,11 @@ func (c *Chain) readAnswer(resp *http.Response) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if parse(body).kind == invalid {
+	switch parse(body).kind {
+	case invalid:
 		return nil, &AnswerError{What: "JSON answer"}
+	case failure:
+		mask(body, c.secrets(resp.Request))
 	}
 	return body, nil
 }

@@ -13,7 +13,7 @@ type HTTPError struct {
 	StatusCode      int
 	RetryAfter      time.Duration // what the server asked for, at most 5 minutes; 0 unless HasRetryAfter
 	HasRetryAfter   bool          // the answer held a valid Retry-After field (RFC 9110 section 10.2.3)
-	WWWAuthenticate []string      // the challenges, verbatim
+	WWWAuthenticate []string      // the challenges, without what the request itself brought
 	Body            string        // the first 512 bytes
 	SessionLost     bool          // the server does not know the request's protocol session, so it did not run the request
 	Code            int64         // of the JSON-RPC error in the body, or 0

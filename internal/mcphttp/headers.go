@@ -2,6 +2,7 @@ package mcphttp
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -190,7 +191,7 @@ func (c *Chain) outgoing(ctx context.Context, r *http.Request, x *Exchange, extr
 }
 
 // secrets returns what must not show up in a text about the answer to r: the values of the headers that were not the
-// SDK's, whole and without their scheme, and the session id.
+// SDK's, whole, without their scheme and, for basic credentials, decoded; and the session id.
 func (c *Chain) secrets(r *http.Request) []string {
 	var s []string
 	for name, values := range r.Header {
@@ -199,8 +200,14 @@ func (c *Chain) secrets(r *http.Request) []string {
 		}
 		for _, v := range values {
 			s = append(s, v)
-			if _, token, ok := strings.Cut(v, " "); ok {
-				s = append(s, token)
+			scheme, token, ok := strings.Cut(v, " ")
+			if !ok {
+				continue
+			}
+			s = append(s, token)
+			if b, err := base64.StdEncoding.DecodeString(token); err == nil && strings.EqualFold(scheme, "Basic") {
+				_, password, _ := strings.Cut(string(b), ":")
+				s = append(s, string(b), password)
 			}
 		}
 	}

@@ -1,9 +1,12 @@
 package mcphttp
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -47,4 +50,51 @@ func FuzzRedactNeverKeepsAQuery(f *testing.F) {
 		const canary = "c4nary"
 		mustNotContain(t, Redact(errors.New(before+` "https://h.example/mcp?token=`+canary+`": `+after)), canary)
 	})
+}
+
+// A server knows what it was sent. What it says about a failure ends up in errors and logs.
+func TestAServerCannotEchoCredentialsIntoErrors(t *testing.T) {
+	const bearer, password = "tok/en-1234", "pass:word 1234"
+	basic := base64.StdEncoding.EncodeToString([]byte("user:" + password))
+	for name, answer := range map[string]func(w http.ResponseWriter, echo string){
+		"JSON": func(w http.ResponseWriter, echo string) {
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":7,"error":{"code":-32000,"message":"bad %s","data":{"got":%q}}}`, echo, echo)
+		},
+		"400": func(w http.ResponseWriter, echo string) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":7,"error":{"code":-32000,"message":"bad %s"}}`, echo)
+		},
+		"stream": func(w http.ResponseWriter, echo string) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			fmt.Fprintf(w, "data: {\"jsonrpc\":\"2.0\",\"id\":7,\ndata: \"error\":{\"code\":-32000,\"message\":\"bad %s\"}}\n\n", echo)
+		},
+		"401": func(w http.ResponseWriter, echo string) {
+			w.Header().Set("WWW-Authenticate", fmt.Sprintf("Bearer error_description=%q", echo))
+			http.Error(w, "not "+echo, http.StatusUnauthorized)
+		},
+	} {
+		for credential, echoes := range map[string][]string{"Bearer " + bearer: {bearer}, "Basic " + basic: {basic, password}} {
+			for _, echo := range echoes {
+				c, url := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if r.Header.Get("Authorization") != credential {
+						t.Errorf("the server got %q", r.Header.Get("Authorization"))
+					}
+					answer(w, echo)
+				}), func(cfg *Config) { cfg.Header = http.Header{"Authorization": {credential}} })
+				body, err, _ := do(t.Context(), t, c, url, call)
+				if text := fmt.Sprintf("%s %v %#v", body, err, err); strings.Contains(text, echo) {
+					t.Errorf("%s: %s", name, text)
+				}
+				var h *HTTPError
+				if errors.As(err, &h) && strings.Contains(fmt.Sprintf("%#v", *h), echo) {
+					t.Errorf("%s: %#v", name, *h)
+				}
+				if err == nil && !strings.Contains(body, "-32000") {
+					t.Errorf("%s: the error is lost: %s", name, body)
+				}
+			}
+		}
+	}
 }

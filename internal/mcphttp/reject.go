@@ -1,7 +1,6 @@
 package mcphttp
 
 import (
-	"bytes"
 	"io"
 	"net/http"
 	"net/url"
@@ -29,15 +28,18 @@ func (c *Chain) reject(resp *http.Response, rpc bool) error {
 	out := resp.Request
 	secrets := c.secrets(out)
 	e := &HTTPError{
-		StatusCode:      resp.StatusCode,
-		WWWAuthenticate: resp.Header.Values("WWW-Authenticate"),
-		SessionLost:     out.Header.Get(headerSession) != "" && sessionLost(resp.StatusCode, body),
-		Body:            cleanText(without(string(body), secrets), maxErrorText),
+		StatusCode:  resp.StatusCode,
+		SessionLost: out.Header.Get(headerSession) != "" && sessionLost(resp.StatusCode, body),
+		Body:        cleanText(without(string(body), secrets), maxErrorText),
+	}
+	for _, challenge := range resp.Header.Values("WWW-Authenticate") {
+		e.WWWAuthenticate = append(e.WWWAuthenticate, without(challenge, secrets))
 	}
 	e.RetryAfter, e.HasRetryAfter = retryAfter(resp.Header.Get("Retry-After"), time.Now())
 	m := parse(body)
 	if rpc && m.kind == failure && !e.SessionLost && !flattened(resp.StatusCode) {
-		setBody(resp, scrub(body, secrets))
+		mask(body, secrets)
+		setBody(resp, body)
 		return nil
 	}
 	e.Code, e.Message = looseError(body, m)
@@ -75,19 +77,6 @@ func looseError(body []byte, m message) (code int64, text string) {
 	}
 	code, text, _ = rpcError(m.error)
 	return code, text
-}
-
-// scrub removes the secrets that a server sent back from a JSON-RPC error, if it is one afterwards too.
-func scrub(body []byte, secrets []string) []byte {
-	clean := body
-	for _, s := range secrets {
-		if len(s) >= shortestSecret && bytes.Contains(clean, []byte(s)) {
-			if c := bytes.ReplaceAll(clean, []byte(s), []byte(removed)); parse(c).kind == failure {
-				clean = c
-			}
-		}
-	}
-	return clean
 }
 
 func redirectError(resp *http.Response) error {

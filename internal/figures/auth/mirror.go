@@ -12,7 +12,8 @@ import (
 	"github.com/mcpfleet/mcpfleet/internal/mcptest"
 )
 
-// mirror is an MCP server that asks for nothing, notes the canaries it is sent, and fails by sending them back.
+// mirror is an MCP server that asks for nothing, notes the canaries it is sent, and fails; if the book says so, by sending
+// them back.
 type mirror struct {
 	host *mcptest.Host
 	mode atomic.Pointer[string] // how it fails; "" is not at all
@@ -29,7 +30,7 @@ func newMirror(b *book) *mirror {
 	m.host = mcptest.Listen(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		canaries := b.arriveRequest(r)
 		if mode := *m.mode.Load(); mode != "" && len(canaries) > 0 {
-			m.reflect(w, r, mode, strings.Join(canaries, " "))
+			m.reflect(w, r, mode, b.echo(strings.Join(canaries, " ")))
 			return
 		}
 		honest.ServeHTTP(w, r)
@@ -41,7 +42,7 @@ func (m *mirror) url() string { return m.host.URL() + "/mcp" }
 
 func (m *mirror) fail(mode string) { m.mode.Store(&mode) }
 
-// reflect answers with what it was sent.
+// reflect fails with a text.
 func (m *mirror) reflect(w http.ResponseWriter, r *http.Request, mode, canary string) {
 	body, _ := io.ReadAll(r.Body)
 	var call struct {

@@ -78,6 +78,7 @@ func (b *bench) verifier(issuer, resource string) sdkauth.TokenVerifier {
 func parallel(t *figures.Table) {
 	naps(t)
 	storm(t)
+	revoked(t)
 	slowRefresh(t)
 }
 
@@ -136,6 +137,27 @@ func storm(t *figures.Table) {
 	if err := last.Load(); err != nil {
 		t.Note("refused at once: the last failure: %v", *err)
 	}
+}
+
+// revoked: the server takes back one access token after the other, long before their end, and each works until then.
+func revoked(t *figures.Table) {
+	const times = 4
+	b := newBench(time.Hour)
+	defer b.stop()
+	before := b.as.counts()
+	failed := 0
+	for range times {
+		b.as.expire()
+		for range 3 {
+			if whoami(user("alice"), b.group, "alice") != nil {
+				failed++
+			}
+		}
+	}
+	c := b.as.counts()
+	t.Row(fmt.Sprintf("%d tokens in a row end early: as many refreshes, 0 failed calls", times),
+		fmt.Sprintf("%d refreshes, %d of %d failed", c.Refreshes-before.Refreshes, failed, 3*times),
+		c.Refreshes == before.Refreshes+times && failed == 0 && c.Authorizations == before.Authorizations)
 }
 
 // slowRefresh: the token endpoint takes its time while the token in use is still good.

@@ -102,6 +102,7 @@ var refusalCases = []refusal{
 	{"resource names a server that is no URL of the web", field("resource", "authorization_servers", constant([]string{"javascript:alert(1)"}))},
 	{"iss of another server", field("redirect", "iss", constant("https://as.example"))},
 	{"iss left out although promised", field("redirect", "iss", constant(nil))},
+	{"iss although not promised", field("metadata", "authorization_response_iss_parameter_supported", constant(nil))},
 	{"iss twice", field("redirect", "iss", func(tr *trial) any { return []string{tr.as.issuer(), "https://as.example"} })},
 	{"code twice", field("redirect", "code", constant([]string{"a", "b"}))},
 	{"state unknown", field("redirect", "state", constant(strings.Repeat("A", 26)))},

@@ -48,7 +48,7 @@ func serverName(i int) string { return fmt.Sprintf("server-%02d", i) }
 
 func worldUser(i int) string { return fmt.Sprintf("user-%02d", i) }
 
-func worldToken(server, user string) string { return "token:" + server + ":" + user }
+func worldToken(server, user string) string { return "token~" + server + "~" + user }
 
 func newWorld(as *localAS) *world {
 	w := &world{}
@@ -161,7 +161,7 @@ func (w *world) serve(as *localAS, name string, stateless bool) *mcptest.Host {
 			}
 			return &sdkauth.TokenInfo{UserID: p.user, Expiration: p.ends}, nil
 		}
-		parts := strings.Split(token, ":")
+		parts := strings.Split(token, "~")
 		if len(parts) != 3 || parts[0] != "token" {
 			return nil, sdkauth.ErrInvalidToken // one of the authorization server that has expired
 		}
