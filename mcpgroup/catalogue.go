@@ -166,19 +166,9 @@ func (t *tracker) deaf() {
 func (c *catalogue) get(ctx context.Context, id session.ID, force bool) (*toolList, error) {
 	t := c.tracker(id)
 	l := t.current.Load()
-	if l != nil && !force {
-		expired := !l.expires.IsZero() && time.Now().After(l.expires)
-		switch {
-		case !t.stale.Load() && !expired:
-			return l.toolList, nil
-		case time.Since(time.Unix(0, t.fetched.Load())) < minRefresh:
-			return l.toolList, nil
-		case l.revalidate && !t.stale.Load():
-			t.flight.DoChan("", c.fetcher(ctx, id, t))
-			return l.toolList, nil
-		}
+	if l != nil && !force && c.serves(ctx, id, t, l) {
+		return l.toolList, nil
 	}
-	own := false // set by the fetch before its result is sent
 	fetch := c.fetcher(ctx, id, t)
 	select {
 	case <-ctx.Done():
@@ -186,14 +176,15 @@ func (c *catalogue) get(ctx context.Context, id session.ID, force bool) (*toolLi
 			return l.toolList, nil
 		}
 		return nil, &Error{Op: "list tools", Server: c.g.cfg.Name, Outcome: NotSent, Err: ctx.Err()}
-	case res := <-t.flight.DoChan("", func() (any, error) { own = true; return fetch() }):
+	case res := <-t.flight.DoChan("", fetch):
+		fetched := res.Val.(*fetched)
 		// Another user's fetch does not answer for id if it found that lists are private, or if it failed for a reason
 		// that is that user's own.
-		if !own && (c.tracker(id) != t || personal(res.Err)) {
+		if fetched.id != id && (c.tracker(id) != t || personal(res.Err)) {
 			return c.get(ctx, id, force)
 		}
 		if res.Err == nil {
-			return res.Val.(*toolList), nil
+			return fetched.list, nil
 		}
 		if l != nil && !c.g.closed.Load() {
 			c.g.log.Warn("mcpgroup: serving the last known tools", "server", c.g.cfg.Name, "error", res.Err)
@@ -201,6 +192,31 @@ func (c *catalogue) get(ctx context.Context, id session.ID, force bool) (*toolLi
 		}
 		return nil, res.Err
 	}
+}
+
+// serves reports whether l, the list of t, is good enough for now. It may have it looked at again in the background.
+func (c *catalogue) serves(ctx context.Context, id session.ID, t *tracker, l *listing) bool {
+	expired := !l.expires.IsZero() && time.Now().After(l.expires)
+	switch {
+	case !t.stale.Load() && !expired:
+		return true
+	case time.Since(time.Unix(0, t.fetched.Load())) < minRefresh:
+		return true
+	case l.revalidate && !t.stale.Load():
+		t.flight.DoChan("", c.fetcher(ctx, id, t))
+		return true
+	}
+	return false
+}
+
+// peek returns the list that is known for id, or nil, and whether it is good enough for now. It waits for nothing.
+func (c *catalogue) peek(ctx context.Context, id session.ID) (l *toolList, good bool) {
+	t := c.tracker(id)
+	known := t.current.Load()
+	if known == nil {
+		return nil, false
+	}
+	return known.toolList, c.serves(ctx, id, t, known)
 }
 
 // personal reports whether err has to do with who asked.
@@ -214,12 +230,19 @@ func personal(err error) bool {
 // it too, and reports a panic in a callback as an error.
 func (c *catalogue) fetcher(ctx context.Context, id session.ID, t *tracker) func() (any, error) {
 	ctx = context.WithoutCancel(ctx)
-	return func() (list any, err error) {
-		if e := protect("list tools", func() { list, err = c.fetch(ctx, id, t) }); e != nil {
-			return nil, e
+	return func() (_ any, err error) {
+		f := &fetched{id: id}
+		if e := protect("list tools", func() { f.list, err = c.fetch(ctx, id, t) }); e != nil {
+			return f, e
 		}
-		return list, err
+		return f, err
 	}
+}
+
+// fetched is what a fetch came to, and for whom it was.
+type fetched struct {
+	id   session.ID
+	list *toolList
 }
 
 func (c *catalogue) fetch(ctx context.Context, id session.ID, t *tracker) (*toolList, error) {
@@ -245,7 +268,9 @@ func (c *catalogue) fetch(ctx context.Context, id session.ID, t *tracker) (*tool
 	case (!raw.notifies || c.g.chain != nil) && c.g.cfg.ToolsTTL > 0: // a stream over HTTP may be refused, or break for long
 		l.expires = time.Now().Add(c.g.cfg.ToolsTTL)
 	}
-	t.current.Store(l)
+	if before := t.current.Swap(l); c.g.listed != nil && (before == nil || before.hash != l.hash) {
+		c.g.listed()
+	}
 	return l.toolList, nil
 }
 
@@ -419,6 +444,9 @@ func (g *MCPFunctionGroup) build(raw *rawList) *toolList {
 			}
 		}
 	}
+	for _, t := range l.tools {
+		t.sum = sumOf(t)
+	}
 	slices.SortFunc(l.tools, func(a, b *Tool) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(l.problems, compareProblems)
 	for _, p := range l.problems {
@@ -429,3 +457,11 @@ func (g *MCPFunctionGroup) build(raw *rawList) *toolList {
 
 // maxDescription bounds a tool's description, in bytes.
 const maxDescription = 16 << 10
+
+// sumOf returns a hash of what an agent sees of a tool beside its name.
+func sumOf(t *Tool) [sha256.Size]byte {
+	h := sha256.New()
+	// Neither an error nor a value that JSON cannot tell from another matters: the server's JSON is where it came from.
+	_ = json.NewEncoder(h).Encode([]any{t.OriginalName, t.Title, t.Description, t.InputSchema, t.OutputSchema, t.Annotations})
+	return [sha256.Size]byte(h.Sum(nil))
+}

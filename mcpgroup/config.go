@@ -106,7 +106,31 @@ type ServerConfig struct {
 	ToolsTTL time.Duration
 	// MaxResponseBytes caps one answer, after decompression. The default is 4 MiB. In-memory servers are not capped.
 	MaxResponseBytes int64
+	// Egress names the guard of an HTTP server, unless [Options.Egress] does. The default is [EgressOperator].
+	Egress EgressPolicy
+
+	// The rest is for a [Registry]; a group by itself does nothing with it.
+
+	Description string            // for those who choose a server
+	Category    string            // a word that tools are grouped by, such as "development"
+	Labels      map[string]string // further words to choose by
+	Disabled    bool              // the registry knows its name and does nothing else with it
+	Required    bool              // the registry does not start without it
+	// Credential is the id of the server's own credential in [RegistryOptions.Secrets].
+	Credential string
+	// OAuth says how the server's tokens are obtained, in words that [RegistryOptions.OAuth] understands.
+	OAuth map[string]string
 }
+
+// EgressPolicy names one of the guards of package auth.
+type EgressPolicy string
+
+const (
+	// EgressOperator is [auth.Operator], for servers that the operator of this process has configured.
+	EgressOperator EgressPolicy = ""
+	// EgressPublic is [auth.Public], for servers that users add.
+	EgressPublic EgressPolicy = "public"
+)
 
 // Override changes how one tool is shown.
 type Override struct {
@@ -130,8 +154,7 @@ type Options struct {
 
 	// NewServer makes the in-memory server of one session, for servers that serve one user each.
 	NewServer func(ctx context.Context, key session.Key) (*mcp.Server, error)
-	// Egress says where the requests of an HTTP server may go. The default is [auth.Operator], for servers that the operator
-	// of this process has configured; use [auth.Public] for servers that users add.
+	// Egress says where the requests of an HTTP server may go. The default is what [ServerConfig.Egress] names.
 	Egress *auth.Egress
 	// HTTPTransport replaces the http.RoundTripper below the group's own chain, and with it Egress. The default is a
 	// transport of this group behind Egress.
@@ -181,10 +204,13 @@ func (g *MCPFunctionGroup) streams() bool {
 	return g.cfg.Notifications || g.opts.Handlers.Elicit != nil || g.opts.Handlers.Sample != nil
 }
 
-// egress returns the guard of the group's own transport.
-func (o *Options) egress() *auth.Egress {
-	if o.Egress != nil {
-		return o.Egress
+// guard returns the guard of the group's own transport.
+func (c *ServerConfig) guard(opts *Options) *auth.Egress {
+	switch {
+	case opts.Egress != nil:
+		return opts.Egress
+	case c.Egress == EgressPublic:
+		return auth.Public()
 	}
 	return auth.Operator()
 }
@@ -211,7 +237,12 @@ func (c ServerConfig) resolved(opts *Options) (ServerConfig, error) {
 	c.Env = maps.Clone(c.Env)
 	c.Headers = maps.Clone(c.Headers)
 	c.Overrides = maps.Clone(c.Overrides)
+	c.Labels, c.OAuth = maps.Clone(c.Labels), maps.Clone(c.OAuth)
 	c.Include, c.Exclude = slices.Clone(c.Include), slices.Clone(c.Exclude)
+
+	if c.Egress != EgressOperator && c.Egress != EgressPublic {
+		return fail("Egress", "must be %q or empty", EgressPublic)
+	}
 
 	inMemory := c.Server != nil || opts.NewServer != nil
 	if n := btoi(c.Command != "") + btoi(c.URL != "") + btoi(inMemory); n != 1 {
@@ -255,7 +286,7 @@ func (c ServerConfig) resolved(opts *Options) (ServerConfig, error) {
 		} else if u.User != nil {
 			return fail("URL", "must not hold a user name or password; use Options.Auth or Options.Headers")
 		} else if opts.HTTPTransport == nil {
-			if err := opts.egress().CheckURL(u); err != nil {
+			if err := c.guard(opts).CheckURL(u); err != nil {
 				return fail("URL", "%v", err)
 			}
 		} else if opts.Egress != nil {
@@ -278,16 +309,30 @@ func (c ServerConfig) resolved(opts *Options) (ServerConfig, error) {
 		return fail("Sessions", "Max, MaxPerUser and MaxLifetime must not be negative; 0 selects the default")
 	}
 
+	c.fillDefaults()
+	return c, nil
+}
+
+// fillDefaults sets what has a default and is zero.
+func (c *ServerConfig) fillDefaults() {
 	setDefault(&c.CallTimeout, defaultCallTimeout)
 	setDefault(&c.DialTimeout, defaultDialTimeout)
 	setDefault(&c.ReconnectWindow, defaultReconnectWindow)
 	setDefault(&c.ToolsTTL, defaultToolsTTL)
 	setDefault(&c.MaxResponseBytes, defaultMaxResponse)
-	if kind == TransportStdio {
+	if c.Command != "" {
 		setDefault(&c.Sessions.Max, defaultMaxProcesses)
 	}
 	setDefault(&c.Sessions.Max, defaultMaxSessions)
-	return c, nil
+	switch {
+	case c.Transport != TransportAuto:
+	case c.Command != "":
+		c.Transport = TransportStdio
+	case c.URL != "":
+		c.Transport = TransportStreamableHTTP
+	default:
+		c.Transport = TransportInMemory
+	}
 }
 
 func setDefault[T comparable](v *T, def T) {

@@ -2,6 +2,8 @@ package mcpgroup
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"runtime/debug"
@@ -65,6 +67,7 @@ func (g *MCPFunctionGroup) environment(ctx context.Context, key session.Key) (ma
 		var r auth.Resolution
 		if r, err = g.opts.Auth.Resolve(ctx, key); err == nil {
 			more = r.Env()
+			err = g.fits(r, len(more) > 0)
 		}
 	case g.opts.Env != nil:
 		more, err = g.opts.Env(ctx, key)
@@ -88,7 +91,20 @@ func (g *MCPFunctionGroup) headers(ctx context.Context, key session.Key) (http.H
 	if err != nil {
 		return nil, err
 	}
-	return r.Header(), nil
+	h := r.Header()
+	return h, g.fits(r, len(h) > 0)
+}
+
+// fits returns an error for a credential that has nothing for this server's transport. The request would go without any.
+func (g *MCPFunctionGroup) fits(r auth.Resolution, some bool) error {
+	if some || r.Source == auth.SourceNone || r.Source == auth.SourceOAuth {
+		return nil
+	}
+	want := "header fields"
+	if g.chain == nil {
+		want = "environment variables"
+	}
+	return &auth.SourceError{Server: g.cfg.Name, Source: r.Source, ID: r.ID, Err: fmt.Errorf("it has no %s, which is what a server over %s takes", want, g.cfg.Transport)}
 }
 
 func (g *MCPFunctionGroup) newChain() (*mcphttp.Chain, error) {
@@ -105,11 +121,14 @@ func (g *MCPFunctionGroup) newChain() (*mcphttp.Chain, error) {
 		Logger:        g.log,
 	}
 	if cfg.Base == nil {
-		cfg.Base = g.opts.egress().Transport()
+		cfg.Base = g.cfg.guard(&g.opts).Transport()
 	}
 	if g.opts.Auth != nil || g.opts.Headers != nil {
 		cfg.Headers = func(ctx context.Context, _ *http.Request) (h http.Header, err error) {
 			defer g.uncredited(ctx, &err)
+			if err := lacking(ctx); err != nil {
+				return nil, err
+			}
 			key, _ := session.FromContext(ctx)
 			return g.headers(ctx, key)
 		}
@@ -126,6 +145,17 @@ func (g *MCPFunctionGroup) newChain() (*mcphttp.Chain, error) {
 	return mcphttp.New(cfg)
 }
 
+// lacking returns why an earlier request of the same connect had no credential: the SDK takes any failure of its first
+// request for a no and goes on, where nothing is to be gained, and the user would be asked again.
+func lacking(ctx context.Context) error {
+	if d, ok := ctx.Value(diallingKey{}).(*dialling); ok {
+		if kept := d.credential.Load(); kept != nil {
+			return *kept
+		}
+	}
+	return nil
+}
+
 // uncredited, deferred, makes what a callback for credentials failed with a *CredentialError, and keeps it for the
 // connection that is being made. The transport's own goroutines call such callbacks too: a panic there would end the
 // process.
@@ -136,10 +166,19 @@ func (g *MCPFunctionGroup) uncredited(ctx context.Context, err *error) {
 	if *err == nil {
 		return
 	}
+	var known *CredentialError
+	if errors.As(*err, &known) {
+		return
+	}
 	*err = &CredentialError{Err: *err}
 	g.log.Warn("mcpgroup: no credential for a request", "server", g.cfg.Name, "error", redact(*err))
 	if d, ok := ctx.Value(diallingKey{}).(*dialling); ok {
 		kept := *err
 		d.credential.CompareAndSwap(nil, &kept)
 	}
+}
+
+func hasUser(ctx context.Context) bool {
+	_, ok := session.FromContext(ctx)
+	return ok
 }

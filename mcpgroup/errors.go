@@ -15,6 +15,8 @@ var (
 	ErrClosed = errors.New("mcpgroup: group is closed")
 	// ErrToolNotFound is returned for a name that no visible tool has. Tools that a filter hides answer the same.
 	ErrToolNotFound = errors.New("mcpgroup: tool not found")
+	// ErrServerNotFound is returned for a name that no server of a registry has, or none that the caller may know of.
+	ErrServerNotFound = errors.New("mcpgroup: server not found")
 	// ErrInvalidArguments is returned when arguments do not fit a tool's input schema; nothing was sent.
 	// errors.As finds an [*ArgumentsError] that names the fields.
 	ErrInvalidArguments = errors.New("mcpgroup: invalid arguments")

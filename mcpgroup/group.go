@@ -33,6 +33,8 @@ type MCPFunctionGroup struct {
 	chain  *mcphttp.Chain // nil unless HTTP
 	call   CallFunc       // the middleware around invoke
 
+	listed func() // told of every list that differs from the one before; nil outside of a registry
+
 	sessions  *session.Map[*conn]
 	catalogue *catalogue
 	deadlines deadlines
@@ -176,6 +178,17 @@ func (g *MCPFunctionGroup) list(ctx context.Context, refresh bool) (*toolList, e
 		return nil, &Error{Op: "list tools", Server: g.cfg.Name, Outcome: NotSent, Err: err}
 	}
 	return g.catalogue.get(ctx, id, refresh)
+}
+
+// peek returns the tools that are known for the user of ctx, or nil, and whether they are good enough for now. It waits
+// for nothing.
+func (g *MCPFunctionGroup) peek(ctx context.Context) (l *toolList, good bool, err error) {
+	id, err := g.listID(ctx)
+	if err != nil {
+		return nil, false, &Error{Op: "list tools", Server: g.cfg.Name, Outcome: NotSent, Err: err}
+	}
+	l, good = g.catalogue.peek(ctx, id)
+	return l, good, nil
 }
 
 // lookup finds a tool by exposed name. A known list answers whatever its age; a name it does not have is looked for in a

@@ -8,6 +8,7 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/mcpfleet/mcpfleet/auth"
 	"github.com/mcpfleet/mcpfleet/internal/mcphttp"
 	"github.com/mcpfleet/mcpfleet/session"
 )
@@ -37,12 +38,67 @@ const (
 	maxRepeats = 2
 )
 
-// do leases the session of id, runs op on it and repeats both as far as the outcome allows. It returns the number of
+// maxLogins is how often one request waits for its user: a server that is never content must not keep it for ever.
+const maxLogins = 3
+
+// do is [MCPFunctionGroup.repeat], and waits for users who have been prompted to authorize. A user may take longer than any
+// server, so that time does not count towards the deadline: only ctx bounds it.
+func (g *MCPFunctionGroup) do(ctx context.Context, id session.ID, deadline time.Time, op operation) (attempts int, err error) {
+	for logins := 0; ; logins++ {
+		n, err := g.repeat(ctx, id, deadline, op)
+		attempts += n
+		if err == nil || logins == maxLogins {
+			return attempts, err
+		}
+		start := time.Now()
+		again, err := g.login(ctx, err)
+		if !again {
+			return attempts, err
+		}
+		if !deadline.IsZero() {
+			deadline = deadline.Add(time.Since(start))
+		}
+	}
+}
+
+// login waits for the user if that is what err is about. It reports whether it is worth trying again, or else the error to
+// return.
+func (g *MCPFunctionGroup) login(ctx context.Context, err error) (again bool, _ error) {
+	var required *auth.AuthRequiredError
+	if !errors.As(err, &required) || required.Wait == nil || errors.Is(err, ErrOutcomeUnknown) {
+		return false, err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-g.done:
+			cancel(ErrClosed)
+		case <-ctx.Done():
+		}
+	}()
+	waitErr := required.Wait(ctx)
+	if waitErr == nil {
+		return true, nil
+	}
+	var fail *Error
+	if !errors.As(err, &fail) {
+		return false, err
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		waitErr = cause
+	} else {
+		waitErr = &CredentialError{Err: waitErr}
+	}
+	return false, &Error{Op: fail.Op, Server: fail.Server, Tool: fail.Tool, Outcome: fail.Outcome, Err: waitErr}
+}
+
+// repeat leases the session of id, runs op on it and repeats both as far as the outcome allows. It returns the number of
 // attempts that got as far as a session.
 //
 // Requests that were not sent are repeated until the reconnect window closes; requests with unknown outcome at most
 // maxRepeats times, and only if they are repeatable. deadline bounds everything; zero means that ctx does.
-func (g *MCPFunctionGroup) do(ctx context.Context, id session.ID, deadline time.Time, op operation) (attempts int, err error) {
+func (g *MCPFunctionGroup) repeat(ctx context.Context, id session.ID, deadline time.Time, op operation) (attempts int, err error) {
 	var window time.Time // how long to keep trying; set by the first failure
 	unknown, cured := false, false
 	for repeats, n := 0, 0; ; n++ {
@@ -206,10 +262,16 @@ func (g *MCPFunctionGroup) WithSession(ctx context.Context, fn func(*mcp.ClientS
 	if err != nil {
 		return &Error{Op: "connect", Server: g.cfg.Name, Outcome: NotSent, Err: err}
 	}
-	ref, err := g.acquire(ctx, id, time.Time{})
-	if err != nil {
+	var ref session.Ref[*conn]
+	for logins := 0; ; logins++ {
+		if ref, err = g.acquire(ctx, id, time.Time{}); err == nil {
+			break
+		}
 		v := g.classifyAcquire(err)
-		return &Error{Op: "connect", Server: g.cfg.Name, Outcome: v.outcome, Err: v.err}
+		again, err := g.login(ctx, &Error{Op: "connect", Server: g.cfg.Name, Outcome: v.outcome, Err: v.err})
+		if !again || logins == maxLogins {
+			return err
+		}
 	}
 	defer ref.Release()
 	err = fn(ref.Value().cs)

@@ -2,6 +2,7 @@ package mcpgroup
 
 import (
 	"context"
+	"crypto/sha256"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -29,8 +30,25 @@ type Tool struct {
 	Meta        mcp.Meta
 
 	group   *MCPFunctionGroup
+	via     router // what listed the tool, if not the group itself
+	id      string
+	sum     [sha256.Size]byte // of what an agent sees of the tool
 	input   *schema.Schema
 	headers *headerTools // nil unless a parameter travels as an HTTP header too (x-mcp-header)
+}
+
+// router finds the present tool for one that was listed before.
+type router interface {
+	callTool(ctx context.Context, t *Tool, args any, opts []CallOption) (*Result, error)
+}
+
+// ID returns the server's name and the tool's name in it, with a dot between: "github.create_issue". Unlike Name it does
+// not depend on what other servers there are.
+func (t *Tool) ID() string {
+	if t.id != "" {
+		return t.id
+	}
+	return t.Server + "." + t.Name
 }
 
 // Call runs the tool for the user of ctx and returns the server's result, which may itself report a failure of the
@@ -42,6 +60,9 @@ type Tool struct {
 func (t *Tool) Call(ctx context.Context, args any, opts ...CallOption) (*Result, error) {
 	if t.group == nil {
 		panic("mcpgroup: Call on a Tool that no group listed")
+	}
+	if t.via != nil {
+		return t.via.callTool(ctx, t, args, opts)
 	}
 	req := &CallRequest{Tool: t, Args: args}
 	req.Key, _ = session.FromContext(ctx)

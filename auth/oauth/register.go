@@ -101,7 +101,7 @@ func (g *AuthorizationCode) register(ctx context.Context, c *Client, server *oau
 	if err != nil {
 		return clientRecord{}, fmt.Errorf("AuthorizationCode.Registration cannot be encoded: %w", err)
 	}
-	resp, answer, err := c.web.post(ctx, server.RegistrationEndpoint, body)
+	resp, answer, err := c.web.post(ctx, server.RegistrationEndpoint, body) //nolint:bodyclose // post has read and closed it
 	if err != nil {
 		return clientRecord{}, err
 	}

@@ -1,0 +1,379 @@
+package mcpgroup
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Filter says which tools of a registry to list. The zero value lists all.
+type Filter struct {
+	Server   string            // of this server only
+	Category string            // of servers of this category, without regard to case
+	Labels   map[string]string // of servers that have all of these labels
+	// Search keeps the tools that have each of its words, without regard to case, in their name, title or description.
+	Search string
+
+	Page  int // from 1; 0 is the first
+	Limit int // tools per page; 0 is all of them on one page
+}
+
+// Listing is a part of the tools of a registry, as one user sees them.
+type Listing struct {
+	Tools []*Tool // sorted by name
+	Total int     // how many tools fit the filter, on all pages
+	Next  int     // the next page; 0 if this is the last
+	// Hash is equal for equal lists of all tools that the filter lets pass: an agent that has seen it has seen them. It
+	// covers names, descriptions and schemas.
+	Hash string
+	// Unavailable are the servers whose tools are not known, with the reason. Those of servers that are down but were
+	// reached before are listed as they were last seen.
+	Unavailable map[string]error
+}
+
+// List returns the tools that the user of ctx may see. It waits at most [RegistryOptions.Patience] for servers that do not
+// answer. Its error is about the filter; that servers are down is in the listing.
+func (r *Registry) List(ctx context.Context, f Filter) (*Listing, error) { return r.list(ctx, f, nil) }
+
+// Tools returns all tools that the user of ctx may see, under names that are unique in the registry.
+func (r *Registry) Tools(ctx context.Context) ([]*Tool, error) {
+	l, err := r.List(ctx, Filter{})
+	if err != nil {
+		return nil, err
+	}
+	return l.Tools, nil
+}
+
+func (r *Registry) list(ctx context.Context, f Filter, scope *AgentView) (*Listing, error) {
+	if f.Page < 0 || f.Limit < 0 {
+		return nil, fmt.Errorf("mcpgroup: list: Filter.Page and Filter.Limit must not be negative")
+	}
+	if r.closed.Load() {
+		return nil, &Error{Op: "list tools", Outcome: NotSent, Err: ErrClosed}
+	}
+	v, unavailable := r.gather(ctx, scope, f.Server)
+	l := &Listing{Unavailable: unavailable}
+	words := strings.Fields(strings.ToLower(f.Search))
+	digest := sha256.New()
+	var all []*Tool
+	for _, t := range v.tools {
+		m := v.members[t.Server]
+		if !f.matchesServer(&m.cfg) || !matchesWords(t, words) || !m.group.visible(ctx, t) {
+			continue
+		}
+		if !scope.decide(t).Allowed {
+			continue
+		}
+		all = append(all, scope.adopt(t))
+		fmt.Fprintf(digest, "%d %s %x\n", len(t.Name), t.Name, t.sum)
+	}
+	for server := range unavailable {
+		if m := v.members[server]; m == nil || !f.matchesServer(&m.cfg) {
+			delete(unavailable, server)
+		}
+	}
+	l.Total, l.Hash = len(all), hex.EncodeToString(digest.Sum(nil)[:16])
+	l.Tools = all
+	if f.Limit > 0 {
+		page := max(f.Page, 1)
+		from := min((page-1)*f.Limit, len(all))
+		to := min(from+f.Limit, len(all))
+		l.Tools = slices.Clip(all[from:to])
+		if to < len(all) {
+			l.Next = page + 1
+		}
+	}
+	return l, nil
+}
+
+func (f *Filter) matchesServer(cfg *ServerConfig) bool {
+	if f.Server != "" && f.Server != cfg.Name || f.Category != "" && !strings.EqualFold(f.Category, cfg.Category) {
+		return false
+	}
+	for label, value := range f.Labels {
+		if has, ok := cfg.Labels[label]; !ok || has != value {
+			return false
+		}
+	}
+	return true
+}
+
+func matchesWords(t *Tool, words []string) bool {
+	if len(words) == 0 {
+		return true
+	}
+	text := strings.ToLower(t.Name + "\n" + t.Title + "\n" + t.Description)
+	for _, w := range words {
+		if !strings.Contains(text, w) {
+			return false
+		}
+	}
+	return true
+}
+
+// gather returns the tools of all servers that ctx may use, or of one, and why those of some are not known.
+func (r *Registry) gather(ctx context.Context, scope *AgentView, server string) (*view, map[string]error) {
+	type answer struct {
+		i    int
+		list *toolList
+		err  error
+	}
+	ctx = scope.context(ctx)
+	var members []*member
+	for _, m := range r.fleet.Load().members {
+		if m.group != nil && (server == "" || server == m.cfg.Name) && m.open(ctx) && scope.knows(m.cfg.Name) {
+			members = append(members, m)
+		}
+	}
+	lists := make([]*toolList, len(members))
+	unavailable := map[string]error{}
+	answers := make(chan answer, len(members))
+	waiting := 0
+	for i, m := range members {
+		known, good, err := m.group.peek(ctx)
+		lists[i] = known
+		lagging := m.lagging.Load()
+		switch {
+		case err != nil:
+			unavailable[m.cfg.Name] = err
+		case good:
+		case lagging:
+			if known == nil {
+				unavailable[m.cfg.Name] = lags(m)
+			}
+			if m.fetching.CompareAndSwap(false, true) {
+				r.background(func() {
+					defer m.fetching.Store(false)
+					_, _ = r.fetch(ctx, m) // the next listing finds what it brought
+				})
+			}
+		default:
+			// Whoever waits gives up after a while; the fetch goes on, for the next listing.
+			if r.background(func() {
+				l, err := r.fetch(ctx, m)
+				answers <- answer{i, l, err}
+			}) {
+				waiting++
+			}
+		}
+	}
+	if waiting == 0 {
+		return r.views.of(r, members, lists), unavailable
+	}
+	patience := time.NewTimer(r.opts.Patience)
+	defer patience.Stop()
+	answered := make([]bool, len(members))
+	for waiting > 0 {
+		select {
+		case a := <-answers:
+			waiting--
+			answered[a.i] = true
+			if a.err == nil {
+				lists[a.i] = a.list
+				delete(unavailable, members[a.i].cfg.Name)
+			} else if lists[a.i] == nil {
+				unavailable[members[a.i].cfg.Name] = a.err
+			}
+			continue
+		case <-patience.C:
+		case <-ctx.Done():
+		}
+		break
+	}
+	for i, m := range members {
+		if answered[i] || waiting == 0 {
+			continue
+		}
+		if known, good, err := m.group.peek(ctx); err != nil || good {
+			continue
+		} else if known == nil {
+			unavailable[m.cfg.Name] = lags(m)
+		}
+		if ctx.Err() == nil {
+			m.lagging.Store(true)
+		}
+	}
+	return r.views.of(r, members, lists), unavailable
+}
+
+func lags(m *member) error {
+	return &Error{Op: "list tools", Server: m.cfg.Name, Outcome: NotSent, Err: errLagging}
+}
+
+var errLagging = errors.New("the server has not answered yet; its tools are listed once it has")
+
+// fetch lists the tools of a member, for as long as that takes.
+func (r *Registry) fetch(ctx context.Context, m *member) (*toolList, error) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(r.life, cancel)()
+	if !m.use() {
+		return nil, ErrServerNotFound
+	}
+	defer m.done()
+	l, err := m.group.list(ctx, false)
+	m.lagging.Store(false)
+	return l, err
+}
+
+// A view is the tools of some members under names that are unique among them. It is immutable.
+type view struct {
+	lists   []*toolList // by which it is known
+	members map[string]*member
+	tools   []*Tool // sorted by name
+	byName  map[string]*Tool
+	byID    map[string]*Tool
+}
+
+// views remembers the last views. Making one takes milliseconds where there are thousands of tools, and most users of a
+// registry see the same lists.
+type views struct {
+	mu   sync.Mutex // guards last; nothing that can block runs under it
+	last []*view
+}
+
+const maxViews = 32
+
+func (vs *views) of(r *Registry, members []*member, lists []*toolList) *view {
+	vs.mu.Lock()
+	for i, v := range vs.last {
+		if slices.Equal(v.lists, lists) && v.of(members) {
+			vs.last = append(append([]*view{v}, vs.last[:i]...), vs.last[i+1:]...)
+			vs.mu.Unlock()
+			return v
+		}
+	}
+	vs.mu.Unlock()
+	v := newView(r, members, lists)
+	vs.mu.Lock()
+	defer vs.mu.Unlock()
+	vs.last = append([]*view{v}, vs.last[:min(len(vs.last), maxViews-1)]...)
+	return v
+}
+
+// of reports whether v is about the same members in the same order, which the lists alone do not tell: a nil list is as
+// good as another.
+func (v *view) of(members []*member) bool {
+	if len(v.members) != len(members) {
+		return false
+	}
+	for _, m := range members {
+		if v.members[m.cfg.Name] != m {
+			return false
+		}
+	}
+	return true
+}
+
+func newView(r *Registry, members []*member, lists []*toolList) *view {
+	v := &view{lists: lists, members: make(map[string]*member, len(members)), byName: map[string]*Tool{}, byID: map[string]*Tool{}}
+	var requests []nameRequest
+	var tools []*Tool
+	for i, m := range members {
+		v.members[m.cfg.Name] = m
+		if lists[i] == nil {
+			continue
+		}
+		for _, t := range lists[i].tools {
+			req := nameRequest{Original: t.Name, Server: t.Server}
+			if m.cfg.Overrides[t.OriginalName].Alias == t.Name {
+				req.Alias = t.Name
+			}
+			requests = append(requests, req)
+			tools = append(tools, t)
+		}
+	}
+	for i, name := range r.opts.Names.assign(requests) {
+		t := *tools[i]
+		t.id = t.Server + "." + t.Name
+		t.via = r
+		if name.Err == nil {
+			t.Name = name.Exposed
+			v.byName[t.Name] = &t
+			v.tools = append(v.tools, &t)
+		}
+		v.byID[t.id] = &t
+	}
+	slices.SortFunc(v.tools, func(a, b *Tool) int { return strings.Compare(a.Name, b.Name) })
+	return v
+}
+
+// Change says that the tools of a registry, or its servers, may have changed since the last one.
+type Change struct {
+	Generation uint64 // counts changes; the next one is larger
+}
+
+// Generation counts the changes of servers and tools that the registry knows of. While it stays the same no list has
+// changed; that it differs need not concern a certain user.
+func (r *Registry) Generation() uint64 { return r.subscribers.generation.Load() }
+
+// Subscribe returns a channel that gets a Change after servers or tools have changed. Changes that nobody has read yet are
+// merged. The channel is closed by cancel and by [Registry.Close].
+func (r *Registry) Subscribe() (changes <-chan Change, cancel func()) { return r.subscribers.add() }
+
+func (r *Registry) changed() { r.subscribers.tell() }
+
+// subscribers are those who want to know of changes.
+type subscribers struct {
+	generation atomic.Uint64
+
+	mu     sync.Mutex // guards all below; nothing that can block runs under it
+	all    map[int]chan Change
+	next   int
+	closed bool
+}
+
+func (s *subscribers) add() (<-chan Change, func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ch := make(chan Change, 1)
+	if s.closed {
+		close(ch)
+		return ch, func() {}
+	}
+	if s.all == nil {
+		s.all = map[int]chan Change{}
+	}
+	id := s.next
+	s.next++
+	s.all[id] = ch
+	return ch, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.all[id] != nil {
+			delete(s.all, id)
+			close(ch)
+		}
+	}
+}
+
+func (s *subscribers) tell() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := Change{Generation: s.generation.Add(1)}
+	for _, ch := range s.all {
+		select {
+		case <-ch: // an older one that nobody has read
+		default:
+		}
+		ch <- c
+	}
+}
+
+func (s *subscribers) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for id := range maps.Clone(s.all) {
+		close(s.all[id])
+		delete(s.all, id)
+	}
+}

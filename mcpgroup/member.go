@@ -1,0 +1,79 @@
+package mcpgroup
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"github.com/mcpfleet/mcpfleet/auth"
+	"github.com/mcpfleet/mcpfleet/session"
+)
+
+// A member is one server of a registry as one configuration has it. A server that is configured anew is a new member; the
+// old one is closed when the last operation on it has ended.
+type member struct {
+	cfg   ServerConfig
+	group *MCPFunctionGroup // nil if the server is disabled
+	chain *auth.Chain       // nil unless the server takes credentials
+
+	// lagging says that the server kept a listing waiting for longer than it is worth. Nobody waits for it again until
+	// it has answered.
+	lagging  atomic.Bool
+	fetching atomic.Bool // while it lags, somebody asks it in the background
+
+	// mu guards all below. Nothing that can block runs while it is held.
+	mu      sync.Mutex
+	users   int           // operations under way
+	retired bool          // no new operations
+	unused  chan struct{} // closed once it is retired and nothing is under way
+}
+
+// open reports whether the user of ctx may know of the server.
+func (m *member) open(ctx context.Context) bool {
+	if m.cfg.Tenant == "" {
+		return true
+	}
+	key, _ := session.FromContext(ctx)
+	return key.Tenant == m.cfg.Tenant
+}
+
+// use counts an operation. It reports false if the member has been taken out of the registry.
+func (m *member) use() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.retired {
+		return false
+	}
+	m.users++
+	return true
+}
+
+// done is the counterpart of use.
+func (m *member) done() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.users--
+	if m.retired && m.users == 0 {
+		close(m.unused)
+	}
+}
+
+// gone reports whether the member has been taken out of the registry.
+func (m *member) gone() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.retired
+}
+
+// retire lets no new operation begin, and returns a channel that is closed when the last one has ended.
+func (m *member) retire() <-chan struct{} {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.retired {
+		m.retired = true
+		if m.users == 0 {
+			close(m.unused)
+		}
+	}
+	return m.unused
+}
