@@ -73,7 +73,7 @@ define measure
 endef
 
 .PHONY: figures
-figures: figures-session figures-call figures-originals figures-reliability figures-real figures-auth figures-conformance ## measure everything (use make -k to go on after a SHORT)
+figures: figures-session figures-call figures-originals figures-reliability figures-real figures-auth figures-conformance figures-openapi ## measure everything (use make -k to go on after a SHORT)
 
 .PHONY: figures-session
 figures-session: ## measure the session map against a plain map and a mutex
@@ -102,3 +102,8 @@ figures-auth: ## measure credentials and OAuth, also against a real authorizatio
 .PHONY: figures-conformance
 figures-conformance: ## run the conformance suite of MCP against a client of this library (needs MCPFLEET_NPM)
 	$(call measure,conformance)
+
+.PHONY: figures-openapi
+figures-openapi: ## make servers of public API documents and call them (needs MCPFLEET_NPM)
+	cd adapters/openapi && $(GO) build -o "$(CACHE)/figures/openapi" ./figures
+	"$(CACHE)/figures/openapi"

@@ -99,7 +99,7 @@ func TestWhatIsDetachedKeepsIDsAndNoValues(t *testing.T) {
 						}
 					}
 				}
-				sends(t, request(kept, Bearer("new")), c, alice, "new") // counts again
+				sends(t, request(kept, Bearer("new")), c, alice, "new")              // counts again
 				kept = Detach(kept, session.NewContext(context.Background(), alice)) //nolint:fatcontext // this is what the test is about
 			}
 		})

@@ -73,7 +73,7 @@ var urlVectors = []struct{ want, urls, dns string }{
 		https://cafe/ https://` + strings.Repeat("a", 63) + `.example/ https://0xyz.example/ https://mcp.example/http://127.0.0.1/ https://mcp.example/?u=http://127.0.0.1/@
 		https://mcp.example/@127.0.0.1/ https://mcp.example/#@127.0.0.1 https://mcp.example/%2f%2e%2e https://עברית.example/
 		https://l·l.example/ https://col·lecció.example/ https://日本語・テスト.example/ https://צ׳.example/ https://☃.example/ https://💩.example/ https://i❤️.example/
-		https://मुंबई१.example/ https://مصر٢.example/ https://ไทย๒.example/ https://نامه‌ای.example/ https://metadata.example.com/ https://1.example.com/
+		https://मुंबई१.example/ https://مصر٢.example/ https://ไทย๒.example/ https://نامه%E2%80%8Cای.example/ https://metadata.example.com/ https://1.example.com/
 		https://10.example.com/ https://3com.com/ https://0x.example.org/ https://localhost.example.com/ https://notlocalhost.com/ https://1e100.net/`, ""},
 	{"+-++", `http://mcp.example/ http://mcp.example:8080/ HTTP://mcp.example/ http://8.8.8.8/ http://[2606:4700::1111]/
 		http://bücher.example/ http://mcp.example:443/`, ""},

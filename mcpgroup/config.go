@@ -161,7 +161,9 @@ type Options struct {
 	HTTPTransport http.RoundTripper
 
 	// Auth finds the credential of every request, and another when the server refuses it. It takes the place of Headers,
-	// Env and Fingerprint, which are there for hosts that have a way of their own.
+	// Env and Fingerprint, which are there for hosts that have a way of their own. An in-memory server is sent nothing: it
+	// only gets a session per principal, whose context [auth.Chain.Resolve] can be asked with, except for values that a
+	// request brings.
 	Auth *auth.Chain
 
 	// Headers gives the headers, such as Authorization, of one HTTP request of a user. It runs for every request, so a
@@ -266,13 +268,8 @@ func (c ServerConfig) resolved(opts *Options) (ServerConfig, error) {
 	}
 	c.Transport = kind
 
-	if opts.Auth != nil {
-		switch {
-		case opts.Headers != nil || opts.Env != nil || opts.Fingerprint != nil:
-			return fail("Auth", "takes the place of Headers, Env and Fingerprint; set Auth or those")
-		case kind == TransportInMemory:
-			return fail("Auth", "an in-memory server takes no credentials; Options.NewServer gets the user instead")
-		}
+	if opts.Auth != nil && (opts.Headers != nil || opts.Env != nil || opts.Fingerprint != nil) {
+		return fail("Auth", "takes the place of Headers, Env and Fingerprint; set Auth or those")
 	}
 	if kind != TransportStdio {
 		if len(c.Args) > 0 || len(c.Env) > 0 || c.Dir != "" || opts.Env != nil {

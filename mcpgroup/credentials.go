@@ -67,7 +67,10 @@ func (g *MCPFunctionGroup) environment(ctx context.Context, key session.Key) (ma
 		var r auth.Resolution
 		if r, err = g.opts.Auth.Resolve(ctx, key); err == nil {
 			more = r.Env()
-			err = g.fits(r, len(more) > 0)
+			if err = g.fits(r, len(more) > 0); err == nil && g.cfg.Shared && r.Source <= auth.SourceAgent {
+				err = &auth.SourceError{Server: g.cfg.Name, Source: r.Source, ID: r.ID,
+					Err: errors.New("all users share the process, which cannot have the variables of one; unset ServerConfig.Shared")}
+			}
 		}
 	case g.opts.Env != nil:
 		more, err = g.opts.Env(ctx, key)
@@ -134,6 +137,11 @@ func (g *MCPFunctionGroup) newChain() (*mcphttp.Chain, error) {
 		}
 	}
 	if g.opts.Auth != nil {
+		cfg.Hopeless = func(err error) bool {
+			// Nobody waits for a stream: neither does a request come back, nor is a user to be asked for it again and again.
+			var required *auth.AuthRequiredError
+			return errors.Is(err, auth.ErrRequestEnded) || errors.As(err, &required)
+		}
 		cfg.Refused = func(ctx context.Context, resp *http.Response) (again bool, err error) {
 			defer g.uncredited(ctx, &err)
 			key, _ := session.FromContext(ctx)

@@ -12,8 +12,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/modelcontextprotocol/go-sdk/mcp"
-
 	"github.com/mcpfleet/mcpfleet/auth"
 	"github.com/mcpfleet/mcpfleet/internal/mcptest"
 	"github.com/mcpfleet/mcpfleet/session"
@@ -285,7 +283,6 @@ func TestOptionsThatContradictEachOtherAreRefused(t *testing.T) {
 		field string
 	}{
 		{"auth and headers", ServerConfig{URL: "http://localhost/mcp"}, Options{Auth: chain, Headers: headers}, "Auth"},
-		{"auth in memory", ServerConfig{Server: mcp.NewServer(&mcp.Implementation{Name: "s"}, nil)}, Options{Auth: chain}, "Auth"},
 		{"two transports", ServerConfig{URL: "http://localhost/mcp"}, Options{Egress: auth.Operator(), HTTPTransport: http.DefaultTransport}, "Egress"},
 		{"a guard for a process", ServerConfig{Command: "true"}, Options{Egress: auth.Operator()}, "Headers"},
 		{"a user's server on loopback", ServerConfig{URL: "https://127.0.0.1/mcp"}, Options{Egress: auth.Public()}, "URL"},
@@ -298,5 +295,40 @@ func TestOptionsThatContradictEachOtherAreRefused(t *testing.T) {
 		if !errors.As(err, &config) || config.Field != test.field {
 			t.Errorf("%s: error %v, want a *ConfigError of %s", test.name, err, test.field)
 		}
+	}
+}
+
+// A process has one environment: with one client for all, it cannot be that of the user who came first.
+func TestASharedProcessTakesNoUsersVariables(t *testing.T) {
+	cfg := childConfig("honest")
+	cfg.Name, cfg.Shared = "remote", true
+	g := newGroup(t, cfg, &Options{Auth: chainFor(t, auth.ChainConfig{})})
+	ctx := auth.WithCredentials(userContext("alice"), map[string]auth.Credential{
+		"remote": {Env: map[string]auth.Secret{mcptest.EnvUser: auth.NewSecret("alices-secret")}},
+	})
+	_, err := g.Call(ctx, "whoami", nil)
+	var source *auth.SourceError
+	if !errors.As(err, &source) || source.Source != auth.SourceRequest || strings.Contains(err.Error(), "alices-secret") {
+		t.Errorf("error %v, want a *SourceError", err)
+	}
+}
+
+// The stream of a shared connection belongs to nobody: it goes with the server's own credential.
+func TestASharedStreamIsNotTheFirstUsers(t *testing.T) {
+	store := auth.NewMemoryStore()
+	if err := store.SetSecret(t.Context(), auth.SecretKey{Tenant: "acme", ID: "a1"}, auth.Bearer("stored-alice")); err != nil {
+		t.Fatal(err)
+	}
+	_, w, g := guardedGroup(t, &mcptest.RawOptions{Era: mcptest.Era2026}, ServerConfig{Name: "remote", Shared: true, Notifications: true},
+		auth.ChainConfig{Secrets: store, Credential: auth.Bearer("of-the-server")})
+	ctx := session.NewContext(t.Context(), session.Key{Tenant: "acme", User: "alice"})
+	ctx = auth.WithCredentials(ctx, map[string]auth.Credential{"remote": auth.Reference("a1")})
+	mustCall(t, g, ctx, "inc", map[string]any{"key": "a"})
+	eventually(t, func() bool { return len(w.seen("subscriptions/listen")) > 0 })
+	if got := w.seen("subscriptions/listen"); !slices.Equal(got, []string{"Bearer of-the-server"}) {
+		t.Errorf("the stream brought %q", got)
+	}
+	if got := w.seen("tools/call"); !slices.Equal(got, []string{"Bearer stored-alice"}) {
+		t.Errorf("the call brought %q", got)
 	}
 }

@@ -241,7 +241,7 @@ func (g *MCPFunctionGroup) transport(ctx context.Context, c *conn) (mcp.Transpor
 }
 
 // httpClient returns the chain's client for c. The SDK opens the stream for notifications of 2026-07-28 with a context of
-// its own, which names no user; such requests get the identity of the connection.
+// its own, which names no user; such requests get what the connection has kept, which on a shared one is nobody.
 func (c *conn) httpClient(chain *mcphttp.Chain) *http.Client {
 	h := *chain.Client()
 	h.Transport = &identified{h.Transport, c.life}
@@ -254,10 +254,12 @@ type identified struct {
 }
 
 func (t *identified) RoundTrip(r *http.Request) (*http.Response, error) {
-	if _, ok := session.FromContext(r.Context()); !ok {
-		if key, ok := session.FromContext(t.life); ok {
-			r = r.WithContext(auth.Detach(t.life, session.NewContext(r.Context(), key)))
+	if !hasUser(r.Context()) {
+		ctx := r.Context()
+		if key, ok := session.FromContext(t.life.Context); ok {
+			ctx = session.NewContext(ctx, key)
 		}
+		r = r.WithContext(auth.Detach(t.life.kept, ctx))
 	}
 	return t.next.RoundTrip(r)
 }

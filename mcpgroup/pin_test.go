@@ -206,6 +206,11 @@ func TestToolsThatCannotBePinnedAreWithheldAndCannotBeApproved(t *testing.T) {
 		if len(withheld) != 1 || withheld[0].Kind != PinInvalid || withheld[0].Tool != "list" {
 			t.Errorf("withheld %v", withheld)
 		}
+		first := newTestPinner(t, PinOptions{Mode: PinEnforce})
+		first.judge("bank", instructions, raw(t, pinnedTool, otherTool, strings.Replace(otherTool, "Lists", "Drops", 1)))
+		if _, pinned := first.snapshot().Servers["bank"].Tools["list"]; pinned || first.Approve("bank", "list") == nil {
+			t.Error("one of the two was pinned")
+		}
 	})
 }
 

@@ -233,7 +233,7 @@ func (r *Registry) build(cfg ServerConfig) (*member, error) {
 // authorize gives a server its chain.
 func (r *Registry) authorize(cfg ServerConfig, opts *Options) error {
 	own := cfg.Credential != "" || len(cfg.OAuth) > 0
-	if opts.Auth != nil || opts.Headers != nil || opts.Env != nil || opts.Fingerprint != nil || cfg.Command == "" && cfg.URL == "" {
+	if opts.Auth != nil || opts.Headers != nil || opts.Env != nil || opts.Fingerprint != nil {
 		if own {
 			return &ConfigError{Server: cfg.Name, Field: "Credential, OAuth", Reason: "RegistryOptions.Options already says where this server's credentials come from"}
 		}

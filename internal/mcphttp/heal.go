@@ -149,6 +149,7 @@ func (s *healing) missed(o opening) {
 	s.floor = s.events.retry
 	if o.err != nil {
 		s.c.log.Debug("the notification stream cannot be opened", "error", Redact(o.err))
+		s.over = s.c.cfg.Hopeless != nil && s.c.cfg.Hopeless(o.err)
 		return
 	}
 	h, lost := s.c.lookForLoss(o.resp)

@@ -591,3 +591,38 @@ func TestWithoutSelfHealTheStreamIsTheServers(t *testing.T) {
 		})
 	}
 }
+
+// A stream whose credential does not come back is left alone.
+func TestAHopelessStreamIsNotTriedAgain(t *testing.T) {
+	gone := errors.New("the request that brought the credential is over")
+	var asked atomic.Int64
+	c, url := serve(t, http.NotFoundHandler(), func(cfg *Config) {
+		cfg.SelfHeal = true
+		cfg.Hopeless = func(err error) bool { return errors.Is(err, gone) }
+		cfg.Headers = func(context.Context, *http.Request) (http.Header, error) {
+			asked.Add(1)
+			return nil, gone
+		}
+	})
+	c.backoffBase = time.Millisecond
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set(headerVersion, "2025-11-25")
+	resp, err := c.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := make(chan error, 1)
+	go func() {
+		_, err := io.ReadAll(resp.Body)
+		read <- err
+	}()
+	time.Sleep(100 * time.Millisecond) // a hundred times the longest pause
+	if n := asked.Load(); n != 1 {
+		t.Errorf("tried %d times, want once", n)
+	}
+	resp.Body.Close()
+	<-read
+}

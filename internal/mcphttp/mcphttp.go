@@ -48,6 +48,10 @@ type Config struct {
 	// answers stand.
 	Refused func(ctx context.Context, resp *http.Response) (again bool, err error)
 
+	// Hopeless says of an error of Headers or Refused that it will not pass: a notification stream is then not opened
+	// again. The default is that all errors may pass.
+	Hopeless func(err error) bool
+
 	// Base sends the requests. The default is a transport of the chain's own, which uses no proxy.
 	Base http.RoundTripper
 

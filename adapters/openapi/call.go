@@ -1,0 +1,130 @@
+package openapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"sync/atomic"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+)
+
+// handle runs one call. Whatever fails is told in an error result, because the model is who can mend it.
+func (e *endpoint) handle(ctx context.Context, call *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	ctx, cancel := context.WithTimeout(ctx, e.opts.Timeout)
+	defer cancel()
+
+	r, err := e.op.newRequest(ctx, e.base, call.Params.Arguments)
+	if err != nil {
+		return e.failed("%v; nothing was sent", err), nil
+	}
+	var secrets redactor
+	if e.authorize != nil {
+		added, err := authorize(ctx, r, e.authorize)
+		if err != nil {
+			// The error may hold what a model must not see.
+			e.opts.Logger.Warn("authorization failed", slog.String("operation", e.op.key()), slog.Any("error", err))
+			return e.failed("authorization failed; nothing was sent"), nil
+		}
+		secrets = newRedactor(added)
+	}
+	var seen progress
+	res, err := e.client.Do(r.WithContext(httptrace.WithClientTrace(ctx, seen.trace())))
+	if err != nil {
+		return e.failed("%s", secrets.text(e.noAnswer(err, &seen))), nil
+	}
+	defer res.Body.Close()
+	if res.StatusCode < 200 || res.StatusCode > 299 {
+		return e.failed("%s", secrets.text(refusal(res))), nil
+	}
+	data, err := io.ReadAll(io.LimitReader(res.Body, e.opts.MaxResponseBytes+1))
+	switch {
+	case err != nil:
+		return e.failed("the API answered %s, but the answer broke off: %s", status(res), secrets.text(reason(err))), nil
+	case int64(len(data)) > e.opts.MaxResponseBytes:
+		return e.failed("the API answered %s with more than %d bytes; the request was executed, ask for less at a time",
+			status(res), e.opts.MaxResponseBytes), nil
+	}
+	return e.answer(res, data, secrets), nil
+}
+
+func (e *endpoint) failed(format string, args ...any) *mcp.CallToolResult {
+	return &mcp.CallToolResult{
+		IsError: true,
+		Content: []mcp.Content{&mcp.TextContent{Text: "openapi: " + bound(e.op.key(), 200) + ": " + fmt.Sprintf(format, args...)}},
+	}
+}
+
+// A progress is how far a request got. Transports other than net/http's may not report anything.
+type progress struct{ asked, wrote atomic.Bool }
+
+func (p *progress) trace() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		GetConn:      func(string) { p.asked.Store(true) },
+		WroteHeaders: func() { p.wrote.Store(true) },
+	}
+}
+
+// noAnswer says what happened to a request that got no answer, and whether it may be repeated.
+func (e *endpoint) noAnswer(err error, seen *progress) string {
+	var dial *net.OpError
+	var dns *net.DNSError
+	unsent := seen.asked.Load() && !seen.wrote.Load() ||
+		!seen.asked.Load() && (errors.As(err, &dns) || errors.As(err, &dial) && dial.Op == "dial")
+	out := "no answer: " + reason(err)
+	if errors.Is(err, context.DeadlineExceeded) {
+		out = "no answer in time" // the caller's or the options'
+	}
+	switch {
+	case unsent:
+		return out + "; the request was not sent"
+	case e.op.annotations().ReadOnlyHint:
+		return out + "; the API may have executed the request, which changes nothing and can be repeated"
+	}
+	return out + "; the API may have executed the request"
+}
+
+// reason is the text of an error without URLs, which may hold what arguments or credentials put there.
+func reason(err error) string { return bound(bare(err).Error(), 300) }
+
+func status(res *http.Response) string {
+	if text := http.StatusText(res.StatusCode); text != "" {
+		return fmt.Sprintf("%d %s", res.StatusCode, text)
+	}
+	return fmt.Sprint(res.StatusCode)
+}
+
+// maxErrorBody is how much of a refusal's body the model gets to read.
+const maxErrorBody = 8 << 10
+
+// refusal describes an answer other than 2xx.
+func refusal(res *http.Response) string {
+	var b strings.Builder
+	b.WriteString("the API answered ")
+	b.WriteString(status(res))
+	if after := res.Header.Get("Retry-After"); after != "" {
+		b.WriteString(" (retry after " + bound(after, 40) + ")")
+	}
+	if location := res.Header.Get("Location"); location != "" && res.StatusCode/100 == 3 {
+		b.WriteString("; the redirect was not followed")
+		if u, err := res.Request.URL.Parse(location); err == nil {
+			b.WriteString(": " + bound(display(u), 500))
+		}
+	}
+	data, _ := io.ReadAll(io.LimitReader(res.Body, maxErrorBody+1)) // what of it there is
+	contentType := mediaOf(res, data)
+	switch {
+	case len(data) == 0 || res.StatusCode/100 == 3: // a redirect's body repeats where to
+	case isText(contentType):
+		b.WriteString("\n" + bound(decodeText(contentType, data), maxErrorBody))
+	default:
+		b.WriteString("; its body is " + bound(baseMedia(contentType), 100))
+	}
+	return b.String()
+}
