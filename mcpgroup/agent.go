@@ -131,7 +131,7 @@ func (v *AgentView) policyOn(server, tool string) Decision {
 
 // knows reports whether the agent may know of a server.
 func (v *AgentView) knows(server string) bool {
-	if v == nil {
+	if v == nil || server == serviceName && v.r.service != nil {
 		return true
 	}
 	if v.servers != nil && v.servers[server] == nil {
@@ -144,6 +144,9 @@ func (v *AgentView) knows(server string) bool {
 func (v *AgentView) decide(t *Tool) Decision {
 	if v == nil {
 		return Decision{Allowed: true}
+	}
+	if v.r.service != nil && t.Server == serviceName {
+		return Decision{Allowed: true, Reason: "the registry's own tools are about what the agent was given before"}
 	}
 	if m := v.servers[t.Server]; m != nil && !m.match(t.OriginalName) {
 		return Decision{Reason: fmt.Sprintf("agent %q has the server %q without this tool", v.id, t.Server)}

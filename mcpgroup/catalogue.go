@@ -65,6 +65,7 @@ type toolList struct {
 	byName   map[string]*Tool
 	hash     [sha256.Size]byte
 	problems []Problem
+	withheld []PinChange
 }
 
 // Problem is something about a server's tools that was put right or left out.
@@ -137,6 +138,35 @@ func (c *catalogue) changed() {
 	for _, t := range c.lists {
 		t.stale.Store(true)
 	}
+}
+
+// expire has every list fetched when it is next asked for, however short ago the last time was.
+func (c *catalogue) expire() {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for _, t := range c.lists {
+		t.stale.Store(true)
+		t.fetched.Store(0)
+	}
+}
+
+// withheld returns what keeps tools out of the lists, each once.
+func (c *catalogue) withheld() (all []PinChange) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	seen := map[string]bool{}
+	for _, t := range c.lists {
+		if l := t.current.Load(); l != nil {
+			for _, change := range l.withheld {
+				if id := string(change.Kind) + " " + change.New + " " + change.Tool; !seen[id] {
+					seen[id] = true
+					all = append(all, change)
+				}
+			}
+		}
+	}
+	slices.SortFunc(all, comparePinChanges)
+	return all
 }
 
 // deaf marks the lists that nobody would now tell us of changes of: that of id, whose connection is gone, or with last
@@ -281,7 +311,7 @@ func (c *catalogue) intern(raw *rawList) *toolList {
 	for _, t := range raw.tools {
 		_ = enc.Encode(t)
 	}
-	fmt.Fprint(h, raw.truncated, raw.badHeaders, raw.stateless)
+	fmt.Fprint(h, raw.truncated, raw.badHeaders, raw.stateless, raw.withheld)
 	hash := [sha256.Size]byte(h.Sum(nil))
 
 	c.mu.Lock()
@@ -312,6 +342,7 @@ type rawList struct {
 	private    bool
 	stateless  bool
 	notifies   bool // changes of this list are notified to us
+	withheld   []PinChange
 }
 
 func (g *MCPFunctionGroup) listTools(ctx context.Context, id session.ID) (*rawList, error) {
@@ -325,8 +356,10 @@ func (g *MCPFunctionGroup) listTools(ctx context.Context, id session.ID) (*rawLi
 			raw.notifies = caps.Tools != nil && caps.Tools.ListChanged && (g.chain == nil || g.streams())
 		}
 		var err error
+		var wire []rawTool
 		raw.tools, raw.truncated, err = pages(func(cursor string) ([]*mcp.Tool, string, error) {
 			ctx, got := capture(ctx)
+			ctx, seen := captureWire(ctx)
 			kept, err := c.cs.ListTools(ctx, &mcp.ListToolsParams{Cursor: cursor})
 			if err != nil {
 				return nil, "", err
@@ -342,8 +375,14 @@ func (g *MCPFunctionGroup) listTools(ctx context.Context, id session.ID) (*rawLi
 				raw.ttl = max(ttl, 0)
 			}
 			raw.private = raw.private || page.CacheScope == "private"
+			if g.pins != nil {
+				wire = append(wire, rawTools(page.Tools, seen.Result())...)
+			}
 			return page.Tools, page.NextCursor, nil
 		})
+		if err == nil && g.pins != nil {
+			_, raw.withheld = g.pins.judge(g.cfg.Name, c.cs.InitializeResult().Instructions, wire)
+		}
 		return err
 	}
 	timeout := g.cfg.CallTimeout
@@ -362,7 +401,7 @@ func (g *MCPFunctionGroup) listTools(ctx context.Context, id session.ID) (*rawLi
 
 // build makes the tools that agents see. A tool that cannot be shown is left out and reported; it never hides the rest.
 func (g *MCPFunctionGroup) build(raw *rawList) *toolList {
-	l := &toolList{byName: make(map[string]*Tool, len(raw.tools))}
+	l := &toolList{byName: make(map[string]*Tool, len(raw.tools)), withheld: raw.withheld}
 	problem := func(tool, format string, args ...any) {
 		l.problems = append(l.problems, Problem{Tool: cleanText(tool, 128), Reason: fmt.Sprintf(format, args...)})
 	}
@@ -384,11 +423,16 @@ func (g *MCPFunctionGroup) build(raw *rawList) *toolList {
 		problem("", "include or exclude names tools that the server does not have: %q", unknown)
 	}
 
+	for _, c := range raw.withheld {
+		problem(c.Tool, "%s; it is withheld until approved", c)
+	}
+
 	var tools []*Tool
 	var names []nameRequest
 	headers := &headerTools{}
+	withheld := withholds(raw.withheld)
 	for _, m := range raw.tools {
-		if m == nil || !g.match.match(m.Name) {
+		if m == nil || !g.match.match(m.Name) || withheld(m.Name) {
 			continue
 		}
 		if raw.badHeaders[m.Name] {

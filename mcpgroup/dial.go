@@ -208,7 +208,7 @@ func (g *MCPFunctionGroup) transport(ctx context.Context, c *conn) (mcp.Transpor
 		}
 		c.proc = proc
 		c.pipe = &pipe{r: proc.Stdout(), w: proc.Stdin()}
-		return c.pipe.transport(), nil
+		return g.observed(c.pipe.transport()), nil
 
 	case TransportInMemory:
 		server := g.cfg.Server
@@ -227,25 +227,36 @@ func (g *MCPFunctionGroup) transport(ctx context.Context, c *conn) (mcp.Transpor
 		if _, err := server.Connect(c.life, far, nil); err != nil {
 			return nil, err
 		}
-		return c.pipe.transport(), nil
+		return g.observed(c.pipe.transport()), nil
 
 	case TransportSSE:
-		return &mcp.SSEClientTransport{Endpoint: g.cfg.URL, HTTPClient: g.chain.Client(), MaxEventSize: g.chain.MaxEvent()}, nil
+		return g.observed(&mcp.SSEClientTransport{Endpoint: g.cfg.URL, HTTPClient: g.chain.Client(), MaxEventSize: g.chain.MaxEvent()}), nil
 
 	default:
 		return &mcp.StreamableClientTransport{
-			Endpoint: g.cfg.URL, HTTPClient: c.httpClient(g.chain), MaxEventSize: g.chain.MaxEvent(),
+			Endpoint: g.cfg.URL, HTTPClient: g.httpClient(c), MaxEventSize: g.chain.MaxEvent(),
 			DisableStandaloneSSE: !g.streams(),
 		}, nil
 	}
 }
 
-// httpClient returns the chain's client for c. The SDK opens the stream for notifications of 2026-07-28 with a context of
+// httpClient returns the client for c. The SDK opens the stream for notifications of 2026-07-28 with a context of
 // its own, which names no user; such requests get what the connection has kept, which on a shared one is nobody.
-func (c *conn) httpClient(chain *mcphttp.Chain) *http.Client {
-	h := *chain.Client()
+func (g *MCPFunctionGroup) httpClient(c *conn) *http.Client {
+	h := *g.chain.Client()
 	h.Transport = &identified{h.Transport, c.life}
+	if g.pins != nil {
+		h.Transport = wireTripper{h.Transport}
+	}
 	return &h
+}
+
+// observed returns t so that lists can be seen as they come over the wire, if they are pinned.
+func (g *MCPFunctionGroup) observed(t mcp.Transport) mcp.Transport {
+	if g.pins == nil {
+		return t
+	}
+	return wireTransport{t}
 }
 
 type identified struct {

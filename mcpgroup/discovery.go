@@ -128,7 +128,11 @@ func (r *Registry) gather(ctx context.Context, scope *AgentView, server string) 
 	}
 	ctx = scope.context(ctx)
 	var members []*member
-	for _, m := range r.fleet.Load().members {
+	all := r.fleet.Load().members
+	if r.service != nil {
+		all = append([]*member{r.service}, all...) // first: its names are in texts that a model has read
+	}
+	for _, m := range all {
 		if m.group != nil && (server == "" || server == m.cfg.Name) && m.open(ctx) && scope.knows(m.cfg.Name) {
 			members = append(members, m)
 		}

@@ -33,7 +33,8 @@ type MCPFunctionGroup struct {
 	chain  *mcphttp.Chain // nil unless HTTP
 	call   CallFunc       // the middleware around invoke
 
-	listed func() // told of every list that differs from the one before; nil outside of a registry
+	listed func()  // told of every list that differs from the one before; nil outside of a registry
+	pins   *pinner // judges every list; nil unless the registry pins tools
 
 	sessions  *session.Map[*conn]
 	catalogue *catalogue

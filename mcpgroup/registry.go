@@ -40,6 +40,10 @@ type Registry struct {
 
 	views       views
 	subscribers subscribers
+
+	pins    *pinner // nil unless RegistryOptions.Pins is on
+	results *ResultStore
+	service *member // the registry's own tools; nil if it has none
 }
 
 // fleet is one configuration of a registry. It is immutable.
@@ -65,6 +69,14 @@ type RegistryOptions struct {
 	// Names decides the names of tools in [Registry.List] and [Registry.Tools], where those of several servers meet. Its
 	// default here is [CollisionPrefix]. Ids do not depend on it.
 	Names *NamePolicy
+
+	// Pins says what to do about tools that change after they were first seen. The default is nothing.
+	Pins PinOptions
+	// Results bounds how much of a result reaches the model. What is left out can be read with the tool that it names,
+	// which then is among the registry's tools, and with [Registry.ReadResult]. The default is no bound.
+	Results ResultPolicy
+	// ResultStore bounds what is kept of such results. nil selects its defaults.
+	ResultStore *ResultStoreOptions
 
 	// WarmUp connects to every server when it is configured, and goes on trying in the background where that fails. The
 	// default is to connect on demand.
@@ -108,6 +120,22 @@ func NewRegistry(opts *RegistryOptions) (*Registry, error) {
 	}
 	if err := r.opts.Service.Validate(); err != nil {
 		return nil, fmt.Errorf("mcpgroup: RegistryOptions.Service: %w", err)
+	}
+	if r.opts.Pins.Mode != "" && r.opts.Pins.Mode != PinOff {
+		var err error
+		if r.pins, err = newPinner(r.opts.Pins, r.log); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.opts.Results.Validate(); err != nil {
+		return nil, err
+	}
+	if r.opts.Results.limit() > 0 {
+		r.results = NewResultStore(r.opts.ResultStore)
+		var err error
+		if r.service, err = r.newService(); err != nil {
+			return nil, err
+		}
 	}
 	setDefault(&r.opts.Patience, defaultPatience)
 	setDefault(&r.opts.Concurrency, defaultConcurrency)
@@ -189,6 +217,9 @@ func (r *Registry) enter(ctx context.Context, server string) (*member, error) {
 			return nil, ErrClosed
 		}
 		m := r.fleet.Load().byName[server]
+		if m == nil && r.service != nil && server == serviceName {
+			m = r.service
+		}
 		if m == nil || m.group == nil || !m.open(ctx) {
 			return nil, ErrServerNotFound
 		}
@@ -222,11 +253,15 @@ func (r *Registry) build(cfg ServerConfig) (*member, error) {
 		return nil, err
 	}
 	m.chain = opts.Auth
+	if r.results != nil {
+		// Innermost but for the host's own: what a middleware of the host looks at is what the model gets.
+		opts.Middleware = append(slices.Clone(opts.Middleware), LimitResults(r.opts.Results, r.results))
+	}
 	var err error
 	if m.group, err = New(cfg, &opts); err != nil {
 		return nil, err
 	}
-	m.group.listed = r.changed
+	m.group.listed, m.group.pins = r.changed, r.pins
 	return m, nil
 }
 
@@ -344,7 +379,11 @@ func (r *Registry) Close() error {
 	var mu sync.Mutex
 	var errs []error
 	var wg sync.WaitGroup
-	for _, m := range old.members {
+	all := slices.Clone(old.members)
+	if r.service != nil {
+		all = append(all, r.service)
+	}
+	for _, m := range all {
 		if m.group == nil {
 			continue
 		}

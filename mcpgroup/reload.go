@@ -114,6 +114,10 @@ func (r *Registry) apply(ctx context.Context, configs []ServerConfig) (diff Diff
 	}()
 	var errs []error
 	for _, cfg := range configs {
+		if cfg.Name == serviceName && r.service != nil {
+			errs = append(errs, &ConfigError{Server: cfg.Name, Field: "Name", Reason: "is the name of the registry's own tools; choose another"})
+			continue
+		}
 		if next.byName[cfg.Name] != nil {
 			errs = append(errs, &ConfigError{Server: cfg.Name, Field: "Name", Reason: "two servers have this name"})
 			continue
@@ -156,6 +160,9 @@ func (r *Registry) apply(ctx context.Context, configs []ServerConfig) (diff Diff
 
 	r.fleet.Store(next)
 	for _, m := range replaced {
+		if r.pins != nil && next.byName[m.cfg.Name] == nil {
+			r.pins.forget(m.cfg.Name)
+		}
 		r.drain(m)
 	}
 	if !diff.Empty() {
