@@ -1,6 +1,7 @@
 package mcpgroup
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -40,4 +41,25 @@ func (r *Result) Text() string {
 		}
 	}
 	return b.String()
+}
+
+// Success reports whether the tool did what it was asked: it is [Result.Err] == nil.
+func (r *Result) Success() bool { return r.Err() == nil }
+
+// Data returns the result as a value: its structured content, or else its only text block decoded if that is JSON, or else
+// [Result.Text]. Numbers of decoded text are json.Number.
+func (r *Result) Data() any {
+	if r.StructuredContent != nil {
+		return r.StructuredContent
+	}
+	text := r.Text()
+	if trimmed := strings.TrimSpace(text); trimmed != "" && len(r.Content) == 1 && strings.ContainsRune(`{["0123456789-tfn`, rune(trimmed[0])) {
+		dec := json.NewDecoder(strings.NewReader(trimmed))
+		dec.UseNumber()
+		var v any
+		if dec.Decode(&v) == nil && !dec.More() {
+			return v
+		}
+	}
+	return text
 }
