@@ -2,12 +2,17 @@
 //
 // The module is a set of packages; this one only says where things are:
 //
-//   - mcpgroup: one MCP server as seen by all of its users ([github.com/mcpfleet/mcpfleet/mcpgroup]). Tools under the
-//     names agents see, and calls that survive a lost connection without running a tool twice.
+//   - mcpgroup: one MCP server as seen by all of its users, and many servers as one
+//     ([github.com/mcpfleet/mcpfleet/mcpgroup]). Tools under the names agents see, and calls that survive a lost connection
+//     without running a tool twice.
+//   - auth: which credential a request carries, where secrets are kept, and where requests may go
+//     ([github.com/mcpfleet/mcpfleet/auth]); auth/oauth: OAuth 2.1 ([github.com/mcpfleet/mcpfleet/auth/oauth]). Stores for
+//     Vault and Redis are modules of their own (auth/vault, auth/redis).
 //   - session: whose call it is, and the map that keeps one live client per user
 //     ([github.com/mcpfleet/mcpfleet/session]).
 //   - adapters/langchaingo: tools for langchaingo agents, and a tool-calling loop for any of its models
 //     ([github.com/mcpfleet/mcpfleet/adapters/langchaingo]).
+//   - adapters/openapi: OpenAPI documents as servers, a module of its own.
 //
 // A server and a call:
 //

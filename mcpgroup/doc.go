@@ -1,4 +1,4 @@
-// Package mcpgroup puts one MCP server and its many users behind one object.
+// Package mcpgroup puts MCP servers and their many users behind one object.
 //
 // An [MCPFunctionGroup] is one server. It is made from a [ServerConfig] and connects when a user first needs it:
 //
@@ -25,7 +25,42 @@
 //
 // # Tools
 //
-// The list of tools is fetched once for all users (or per user where it differs), kept in name order, and refreshed
+// The list of tools is fetched once for all users of a tenant (or per user where it differs), kept in name order, and refreshed
 // when the server says that it changed or when its time is over. Names are made fit for every model provider, tools that
 // cannot be shown are left out and reported in [Status], and while the server is away the last known tools are served.
+//
+// # Credentials
+//
+// [Options.Auth] finds the credential of every request: see package auth. A credential that a request brings is used for that
+// request and kept nowhere. What a server refuses is renewed once for all callers, below the call.
+//
+// # Many servers
+//
+// A [Registry] is made from the mcpServers JSON that MCP clients have in common ([LoadFile]), or server by server
+// ([Registry.Add]). Its tools are listed together and called by id or by name:
+//
+//	reg, err := mcpgroup.LoadFile(ctx, "mcp.json", nil)
+//	list, err := reg.List(ctx, mcpgroup.Filter{Search: "issue"})
+//	res, err := reg.Call(ctx, "github.create_issue", map[string]any{"title": "It works"})
+//
+// [Registry.ForAgent] narrows it to what one agent may use.
+//
+// # Errors
+//
+// Every error is an [*Error] with the server, the tool and what is known about the request. What it wraps:
+//
+//	no such server, no such tool      ErrServerNotFound, ErrToolNotFound
+//	arguments do not fit              ErrInvalidArguments, *ArgumentsError with the fields
+//	denied by policy or approval      ErrDenied, *DeniedError with the reason
+//	the user must authorize           *auth.AuthRequiredError with the URL
+//	no usable credential              *CredentialError, *auth.SourceError
+//	the server refused it             ErrUnauthorized
+//	no session to be had              *session.LimitError
+//	server cannot be reached          ErrUnavailable, *UnavailableError
+//	too many requests                 ErrRateLimited
+//	out of time, given up             context.DeadlineExceeded, context.Canceled
+//	the server answered with an error *RPCError
+//	result too large                  ErrResultTooLarge
+//	nobody knows whether it ran       ErrOutcomeUnknown
+//	the tool says that it failed      ErrToolFailed, from Result.Err
 package mcpgroup

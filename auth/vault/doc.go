@@ -13,8 +13,8 @@
 //	vault kv put -mount=secret mcpfleet/acme/shared/github-pat token=ghp_...
 //
 // Letters of ASCII, digits, "-", "_" and "." stand for themselves. Every other byte becomes "~" and two hexadecimal digits,
-// as "/" becomes "~2F" and "@" becomes "~40", and so do a "." that comes first and the first letter of a server that is
-// really named "shared". An empty name is "~". A name that would take more than 128 bytes is "~h" and the SHA-256 of it
+// as "/" becomes "~2F" and "@" becomes "~40", and so do a "." that comes first or after another one, and the first letter
+// of a server that is really named "shared". An empty name is "~". A name that would take more than 128 bytes is "~h" and the SHA-256 of it
 // in hexadecimal digits, because storage backends bound the length of paths. Two keys never share a path, a name never
 // leaves its place in it, and a path has no "+", "*" or "{{", which mean something in policies. [Path] computes it.
 //

@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,8 +19,7 @@ import (
 // secret/, ACL policies, tokens, and the auth method AppRole. Its clock is time.Now, so that it lives in bubbles too.
 type double struct {
 	namespace string // that requests must name
-	// before, if set, sees each request first and reports whether it has answered it. It runs without mu.
-	before func(w http.ResponseWriter, r *http.Request) bool
+	hook      atomic.Pointer[hook]
 
 	mu       sync.Mutex
 	serial   int
@@ -28,6 +29,11 @@ type double struct {
 	secrets  map[string]*doubleSecret
 }
 
+// A hook sees each request before the double does and reports whether it has answered it.
+type hook func(w http.ResponseWriter, r *http.Request) bool
+
+func (d *double) before(h hook) { d.hook.Store(&h) }
+
 type doubleToken struct {
 	policies  []string
 	ttl       time.Duration // what a renewal gives; 0 for root
@@ -35,6 +41,7 @@ type doubleToken struct {
 	max       time.Time // zero: none
 	renewable bool
 	uses      int // 0: any number
+	batch     bool
 }
 
 type doubleRole struct {
@@ -69,14 +76,15 @@ func newDouble() *double {
 	}
 }
 
-// RoundTrip makes a double a transport without sockets, which a bubble of testing/synctest needs.
+// RoundTrip makes a double a transport without sockets, which a bubble of testing/synctest needs. Requests take up to 2 ms, so
+// that those of concurrent callers overlap.
 func (d *double) RoundTrip(r *http.Request) (*http.Response, error) {
-	if err := r.Context().Err(); err != nil {
+	if err := sleep(r.Context(), rand.N(time.Millisecond)); err != nil {
 		return nil, err
 	}
 	w := httptest.NewRecorder()
 	d.ServeHTTP(w, r)
-	if err := r.Context().Err(); err != nil {
+	if err := sleep(r.Context(), rand.N(time.Millisecond)); err != nil {
 		return nil, err
 	}
 	resp := w.Result()
@@ -100,7 +108,7 @@ var (
 type envelope map[string]any
 
 func (d *double) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if d.before != nil && d.before(w, r) {
+	if h := d.hook.Load(); h != nil && *h != nil && (*h)(w, r) {
 		return
 	}
 	var body map[string]any
@@ -284,7 +292,7 @@ func (d *double) authBlock(id string, t *doubleToken) envelope {
 func (d *double) login(mount string, body map[string]any) (envelope, *apiError) {
 	roles, ok := d.mounts[mount]
 	if !ok {
-		return nil, fail(404, fmt.Sprintf("no handler for route \"auth/%s/login\". route entry not found.", mount))
+		return nil, denied // no login path, so it needs a token
 	}
 	for _, role := range roles {
 		secretID, _ := body["secret_id"].(string)
@@ -301,8 +309,14 @@ func (d *double) login(mount string, body map[string]any) (envelope, *apiError) 
 		if ttl == 0 {
 			ttl = 768 * time.Hour
 		}
-		renewable := role.settings["token_type"] != "batch"
-		return d.issue(texts(role.settings["token_policies"]), ttl, seconds(role.settings["token_max_ttl"]), renewable, number(role.settings["token_num_uses"])), nil
+		answer := d.issue(texts(role.settings["token_policies"]), ttl, seconds(role.settings["token_max_ttl"]), true, number(role.settings["token_num_uses"]))
+		if role.settings["token_type"] == "batch" {
+			block := answer["auth"].(map[string]any)
+			block["token_type"], block["renewable"] = "batch", false
+			t := d.tokens[block["client_token"].(string)]
+			t.batch, t.renewable = true, false
+		}
+		return answer, nil
 	}
 	return nil, fail(400, "invalid role or secret ID")
 }
@@ -330,6 +344,9 @@ func (d *double) token(id string, t *doubleToken, path string, body map[string]a
 		}
 		return d.authBlock(id, t), nil
 	case "revoke-self":
+		if t.batch {
+			return nil, fail(400, "batch tokens cannot be revoked")
+		}
 		delete(d.tokens, id)
 		return nil, nil
 	case "revoke":

@@ -3,6 +3,7 @@ package vault
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -99,11 +100,11 @@ func statusError(op, path string, status int, said []string) *Error {
 // hasReason reports whether err is an answer with the status 400 and the reason.
 func hasReason(err error, reason string) bool {
 	var e *Error
-	return errors.As(err, &e) && e.StatusCode == 400 && e.Reason == reason
+	return errors.As(err, &e) && e.StatusCode == http.StatusBadRequest && e.Reason == reason
 }
 
 // refused reports whether err is the answer 403.
 func refused(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && e.StatusCode == 403
+	return errors.As(err, &e) && e.StatusCode == http.StatusForbidden
 }

@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/hashicorp/vault/api v1.23.0
 	github.com/mcpfleet/mcpfleet v0.0.0
+	go.uber.org/goleak v1.3.0
 )
 
 require (

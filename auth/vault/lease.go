@@ -15,6 +15,7 @@ type lease struct {
 	token     auth.Secret
 	login     uint64        // tells the tokens of a store apart; a renewed token keeps it
 	issued    time.Time     // when this token was obtained by a login; zero if it was configured
+	revocable bool          // it is ours to revoke, and can be
 	full      time.Duration // the life that it had in the beginning
 	expires   time.Time     // zero: never
 	renewAt   time.Time     // zero: never
@@ -63,7 +64,7 @@ func (w *wire) logIn(ctx context.Context, role AppRole) (*lease, error) {
 		return nil, &Error{Op: r.op, Path: r.path, Reason: "the answer has no token"}
 	}
 	l := newLease(auth.NewSecret(a.Auth.ClientToken), a, asked)
-	l.issued = time.Now()
+	l.issued, l.revocable = time.Now(), !a.batch
 	if a.uses > 0 {
 		l.uses = new(atomic.Int64)
 		l.uses.Store(a.uses)
@@ -113,7 +114,8 @@ func (w *wire) renew(ctx context.Context, l *lease) (*lease, error) {
 		return nil, err
 	}
 	renewed := newLease(l.token, a, asked)
-	renewed.login, renewed.issued, renewed.full, renewed.uses = l.login, l.issued, l.full, l.uses
+	renewed.login, renewed.issued, renewed.revocable = l.login, l.issued, l.revocable
+	renewed.full, renewed.uses = l.full, l.uses
 	return renewed, nil
 }
 

@@ -151,6 +151,9 @@ func (s *Store) renew(l *lease) time.Time {
 	if l.renewable {
 		var renewed *lease
 		renewed, err = s.wire.renew(s.ctx, l)
+		if s.ctx.Err() != nil {
+			return time.Time{}
+		}
 		if errors.Is(err, auth.ErrStoreUnavailable) {
 			s.warn("auth/vault: the token could not be renewed, trying again", err, l)
 			return later(l)
@@ -163,7 +166,7 @@ func (s *Store) renew(l *lease) time.Time {
 		s.warn("auth/vault: the token cannot be renewed any more; give the store another one", err, l)
 		return time.Time{}
 	}
-	if _, err := s.replace(s.ctx, l, false); err != nil {
+	if _, err := s.replace(s.ctx, l, false); err != nil && s.ctx.Err() == nil {
 		s.warn("auth/vault: the login for another token failed, trying again", err, l)
 		return later(l)
 	}
@@ -176,8 +179,8 @@ func (s *Store) prolong(l, renewed *lease) bool {
 	if l.expires.IsZero() {
 		return true
 	}
-	gained := renewed.expires.Sub(l.expires) // far below 0 if the answer says 0, which is less than a second
-	if gained < l.full/10 || s.mount != "" && time.Until(renewed.expires) < l.full*2/3 {
+	// It is far below 0 if the answer says 0, which is less than a second.
+	if renewed.expires.Sub(l.expires) < l.full/10 {
 		return false
 	}
 	s.mu.Lock()
@@ -190,9 +193,6 @@ func (s *Store) prolong(l, renewed *lease) bool {
 
 // warn calls the host's log handler, which must not be able to end the process.
 func (s *Store) warn(text string, err error, l *lease) {
-	if s.ctx.Err() != nil {
-		return // it failed because the store is being closed
-	}
 	defer func() { _ = recover() }()
 	s.cfg.Logger.LogAttrs(s.ctx, slog.LevelWarn, text, slog.Any("error", err), slog.Time("expires", l.expires))
 }

@@ -36,7 +36,7 @@ func segment(name string) string {
 	}
 	var b strings.Builder
 	for i := range len(name) {
-		if c := name[i]; unreserved(c) && (c != '.' || i > 0) {
+		if c := name[i]; unreserved(c) && (c != '.' || i > 0 && name[i-1] != '.') {
 			b.WriteByte(c)
 		} else {
 			b.WriteString(escape(c))

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/vault/api"
@@ -38,7 +39,10 @@ type request struct {
 // An answer is what a request brought back.
 type answer struct {
 	*api.Secret
-	uses int64 // how often the token of a login can be used, which package api leaves out; 0 is any number
+	// What package api leaves out of a login: how often the token can be used, where 0 is any number, and whether it is a
+	// batch token, which cannot be revoked.
+	uses  int64
+	batch bool
 }
 
 // A wire sends requests. It speaks HTTP itself and leaves to package api what an answer means: api.Client takes addresses,
@@ -67,7 +71,7 @@ func newWire(cfg Config, base *url.URL) *wire {
 func (w *wire) once(ctx context.Context, r request, token auth.Secret) (*answer, error) {
 	body, status, header, err := w.exchange(ctx, r, token)
 	if err != nil {
-		return nil, w.noAnswer(ctx, r, err)
+		return nil, w.noAnswer(ctx, r, token, err)
 	}
 	if status/100 == 2 {
 		a, err := parse(body)
@@ -96,13 +100,14 @@ func parse(body []byte) (*answer, error) {
 	}
 	var login struct {
 		Auth struct {
-			NumUses int64 `json:"num_uses"`
+			NumUses   int64  `json:"num_uses"`
+			TokenType string `json:"token_type"`
 		}
 	}
 	if secret.Auth != nil {
 		err = json.Unmarshal(body, &login)
 	}
-	return &answer{secret, login.Auth.NumUses}, err
+	return &answer{secret, login.Auth.NumUses, login.Auth.TokenType == "batch"}, err
 }
 
 // exchange sends r once and reads the whole answer.
@@ -146,7 +151,7 @@ func (w *wire) exchange(ctx context.Context, r request, token auth.Secret) (answ
 }
 
 // noAnswer says what it means that r was not answered.
-func (w *wire) noAnswer(ctx context.Context, r request, err error) error {
+func (w *wire) noAnswer(ctx context.Context, r request, token auth.Secret, err error) error {
 	e := &Error{Op: r.op, Path: r.path}
 	var egress *auth.EgressError
 	var network *url.Error // it repeats the URL
@@ -165,35 +170,47 @@ func (w *wire) noAnswer(ctx context.Context, r request, err error) error {
 	case errors.As(err, &network):
 		err = network.Err
 	}
+	if !token.IsZero() && strings.Contains(err.Error(), token.Reveal()) {
+		err = errors.New("the answer is not HTTP") // package http quotes a header that it cannot read
+	}
 	e.Err = fmt.Errorf("%w: %w", auth.ErrStoreUnavailable, err)
 	return e
 }
 
+// A final error is that of a login, which has had retries of its own.
+type final struct{ error }
+
 // retry calls f until it succeeds, fails for good or has been called often enough.
 func (w *wire) retry(ctx context.Context, f func() (*answer, error)) (*answer, error) {
 	for n := 0; ; n++ {
-		secret, err := f()
+		a, err := f()
+		if last, ok := err.(final); ok { //nolint:errorlint // it is never wrapped
+			return nil, last.error
+		}
 		if err == nil || n >= w.retries || !errors.Is(err, auth.ErrStoreUnavailable) || ctx.Err() != nil {
-			return secret, err
+			return a, err
 		}
 		// Full jitter: callers who failed together do not come back together.
 		wait := rand.N(min(firstWait<<min(n, 10), largestWait))
 		var e *Error
 		if errors.As(err, &e) {
 			if e.RetryAfter > maxRetryAfter {
-				return secret, err
+				return a, err
 			}
 			wait += e.RetryAfter
 		}
 		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
-			return secret, err
+			return a, err
 		}
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return secret, err
+			if e != nil && errors.Is(ctx.Err(), context.Canceled) {
+				err = &Error{Op: e.Op, Path: e.Path, Err: context.Canceled}
+			}
+			return a, err
 		}
 	}
 }

@@ -160,33 +160,26 @@ func (s *Store) path(api string, key auth.SecretKey) string {
 // do sends r with the store's token, and once more with another one if the server refuses the first.
 func (s *Store) do(ctx context.Context, r request) (*answer, error) {
 	again := false
-	var failed error // to get a token
-	a, err := s.wire.retry(ctx, func() (*answer, error) {
+	return s.wire.retry(ctx, func() (*answer, error) {
 		for {
 			l, err := s.token(ctx)
 			if err != nil {
-				failed = err
-				return nil, nil
+				return nil, final{err}
 			}
 			a, err := s.wire.once(ctx, r, l.token)
 			if again || !refused(err) {
 				return a, err
 			}
 			again = true
-			fresh, renewErr := s.replace(ctx, l, true)
+			fresh, loginErr := s.replace(ctx, l, true)
 			switch {
-			case renewErr != nil:
-				failed = renewErr
-				return nil, nil
+			case loginErr != nil:
+				return nil, final{loginErr}
 			case fresh.login == l.login:
 				return nil, err
 			}
 		}
 	})
-	if failed != nil {
-		return nil, failed
-	}
-	return a, err
 }
 
 // token returns a lease of which one use has been taken.
@@ -216,9 +209,9 @@ func (s *Store) Close() error {
 	}
 	s.cancel()
 	s.wg.Wait()
-	if l := s.lease.Load(); !l.issued.IsZero() && !l.ended() {
+	if l := s.lease.Load(); l.revocable && !l.ended() {
 		if err := s.wire.revoke(context.WithoutCancel(s.ctx), l); err != nil {
-			s.cfg.Logger.Warn("auth/vault: the token could not be revoked and is left to expire", "error", err, "expires", l.expires)
+			s.warn("auth/vault: the token could not be revoked and is left to expire", err, l)
 		}
 	}
 	s.closeIdle()
