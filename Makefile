@@ -73,7 +73,7 @@ define measure
 endef
 
 .PHONY: figures
-figures: figures-session figures-call figures-originals figures-reliability figures-real figures-auth figures-conformance figures-openapi ## measure everything (use make -k to go on after a SHORT)
+figures: figures-session figures-call figures-originals figures-reliability figures-real figures-auth figures-conformance figures-openapi figures-registry ## measure everything (use make -k to go on after a SHORT)
 
 .PHONY: figures-session
 figures-session: ## measure the session map against a plain map and a mutex
@@ -107,3 +107,7 @@ figures-conformance: ## run the conformance suite of MCP against a client of thi
 figures-openapi: ## make servers of public API documents and call them (needs MCPFLEET_NPM)
 	cd adapters/openapi && $(GO) build -o "$(CACHE)/figures/openapi" ./figures
 	"$(CACHE)/figures/openapi"
+
+.PHONY: figures-registry
+figures-registry: ## measure a fleet of servers: reloads under load, servers that hang, real ones from npm (needs MCPFLEET_NPM)
+	$(call measure,registry)

@@ -209,6 +209,9 @@ func (r *Registry) gather(ctx context.Context, scope *AgentView, server string) 
 }
 
 func lags(m *member) error {
+	if err := m.failure.Load(); err != nil {
+		return *err
+	}
 	return &Error{Op: "list tools", Server: m.cfg.Name, Outcome: NotSent, Err: errLagging}
 }
 
@@ -224,7 +227,13 @@ func (r *Registry) fetch(ctx context.Context, m *member) (*toolList, error) {
 	}
 	defer m.done()
 	l, err := m.group.list(ctx, false)
-	m.lagging.Store(false)
+	switch {
+	case err == nil:
+		m.lagging.Store(false)
+		m.failure.Store(nil)
+	case !personal(err): // what is one user's own is not told to others
+		m.failure.Store(&err)
+	}
 	return l, err
 }
 

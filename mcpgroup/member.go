@@ -19,7 +19,8 @@ type member struct {
 	// lagging says that the server kept a listing waiting for longer than it is worth. Nobody waits for it again until
 	// it has answered.
 	lagging  atomic.Bool
-	fetching atomic.Bool // while it lags, somebody asks it in the background
+	fetching atomic.Bool           // while it lags, somebody asks it in the background
+	failure  atomic.Pointer[error] // what the last listing failed with
 
 	// mu guards all below. Nothing that can block runs while it is held.
 	mu      sync.Mutex

@@ -215,6 +215,9 @@ func (r *Registry) warmUp(ctx context.Context, built []*member) error {
 			others = append(others, m)
 		}
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(r.life, cancel)()
 	err := r.each(required, func(m *member) error {
 		if err := r.reach(ctx, m); err != nil {
 			return fmt.Errorf("mcpgroup: the required server %q cannot be reached: %w", m.cfg.Name, err)
