@@ -147,9 +147,9 @@ func (g *AuthorizationCode) fetch(ctx context.Context, c *Client, key session.Ke
 }
 
 // start makes an authorization request (RFC 6749 section 4.1.1, RFC 7636 section 4.3, RFC 8707 section 2.1) and keeps
-// what is needed to finish it. The state is single use and has 130 bits of randomness.
+// what is needed to finish it. The state is single use.
 func (g *AuthorizationCode) start(ctx context.Context, c *Client, o owner, client clientRecord, want request) (*pendingRecord, error) {
-	state, verifier := rand.Text(), oauth2.GenerateVerifier()
+	state, verifier := newState(), oauth2.GenerateVerifier()
 	expiry := time.Now().Add(g.PromptTTL)
 	cfg := client.config(want.server)
 	cfg.Scopes = want.scopes
@@ -173,6 +173,9 @@ func (g *AuthorizationCode) start(ctx context.Context, c *Client, o owner, clien
 	}
 	return p, store(ctx, c, c.pendingKey(o), p, expiry)
 }
+
+// newState returns 26 characters with 130 bits of randomness.
+func newState() string { return rand.Text() }
 
 // pending returns the authorization that o is asked for, if it still fits the configuration, or nil.
 func (c *Client) pending(ctx context.Context, o owner) (*pendingRecord, error) {

@@ -59,12 +59,15 @@ func (c *Client) complete(ctx context.Context, query url.Values, allowed func(ow
 	ctx, cancel := c.detached(ctx)
 	defer cancel()
 	taken := false
-	err = c.locked(ctx, o, func(ctx context.Context) error {
-		if err := c.take(ctx, o, id); err != nil {
-			return err
-		}
-		taken = true
-		return c.redeem(ctx, g, o, s, a)
+	err = recoveredErr(hostCode("complete"), func() error {
+		return c.locked(ctx, o, func(ctx context.Context) error {
+			if err := c.take(ctx, o, id); err != nil {
+				return err
+			}
+			taken = true
+			c.failures.forget(o)
+			return c.redeem(ctx, g, o, s, a)
+		})
 	})
 	if err != nil {
 		err = newError("callback", c.cfg.Server, s.Server.Issuer, err)

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -22,7 +23,7 @@ const retryAhead = 10 * time.Second
 // closed.
 //
 // Locks: a user's token is changed only under the lock of that user ([Client.locked]), which is held over requests. mu
-// and the mutexes of cache and rooms are held over nothing that can block, and over none of each other.
+// and the mutexes of cache, rooms and failures are held over nothing that can block, and over none of each other.
 type Client struct {
 	cfg      Config
 	resource *url.URL
@@ -34,6 +35,8 @@ type Client struct {
 	locks   locks
 	flights singleflight.Group
 	rooms   rooms
+
+	failures failures
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -81,7 +84,7 @@ func New(cfg Config) (*Client, error) {
 // Secret says that there is none: the server's refusal tells what is needed.
 //
 // The error is an [*session.IdentityError] if tokens are per user and key names none, and an [*Error] if the store or
-// the authorization server fails.
+// the authorization server fails. After such a failure the next seconds' calls get the same error without a request.
 func (c *Client) Token(ctx context.Context, key session.Key) (auth.Secret, error) {
 	o := c.owner(key)
 	now := time.Now()
@@ -137,7 +140,7 @@ func (c *Client) slowToken(ctx context.Context, o owner, old *token, now time.Ti
 // renewAhead starts a refresh in the background, unless one runs or has failed just now.
 func (c *Client) renewAhead(ctx context.Context, o owner, t *token, now time.Time) {
 	if next := t.next.Load(); now.UnixNano() >= next && t.next.CompareAndSwap(next, now.Add(retryAhead).UnixNano()) {
-		c.flights.DoChan(flightName("renew", o, ""), c.flight(ctx, func(ctx context.Context) (*token, error) { return c.renew(ctx, o, t) }))
+		c.flights.DoChan(flightName("renew", o, ""), c.flight(ctx, "renew", func(ctx context.Context) (*token, error) { return c.renew(ctx, o, t) }))
 	}
 }
 
@@ -155,7 +158,9 @@ func (c *Client) Forget(ctx context.Context, key session.Key) error {
 	defer c.work.Done()
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
-	err := c.locked(ctx, o, func(ctx context.Context) error { return c.forget(ctx, o) })
+	err := recoveredErr(hostCode("forget"), func() error {
+		return c.locked(ctx, o, func(ctx context.Context) error { return c.forget(ctx, o) })
+	})
 	return newError("store", c.cfg.Server, "", err)
 }
 
@@ -225,7 +230,7 @@ func (c *Client) fly(ctx context.Context, op string, o owner, detail string, f f
 		return nil, err
 	}
 	select {
-	case r := <-c.flights.DoChan(flightName(op, o, detail), c.flight(ctx, f)):
+	case r := <-c.flights.DoChan(flightName(op, o, detail), c.flight(ctx, op, f)):
 		t, _ := r.Val.(*token)
 		return t, r.Err
 	case <-ctx.Done():
@@ -233,7 +238,8 @@ func (c *Client) fly(ctx context.Context, op string, o owner, detail string, f f
 	}
 }
 
-func (c *Client) flight(ctx context.Context, f func(context.Context) (*token, error)) func() (any, error) {
+// flight is f as package singleflight runs it: on a goroutine where a panic of the host's code would end the process.
+func (c *Client) flight(ctx context.Context, op string, f func(context.Context) (*token, error)) func() (any, error) {
 	return func() (any, error) {
 		if err := c.begin(); err != nil {
 			return nil, err
@@ -241,9 +247,20 @@ func (c *Client) flight(ctx context.Context, f func(context.Context) (*token, er
 		defer c.work.Done()
 		ctx, cancel := c.detached(ctx)
 		defer cancel()
-		return f(ctx)
+		t, err := recovered(hostCode(op), func() (*token, error) { return f(ctx) })
+		var panicked *session.PanicError
+		if errors.As(err, &panicked) { // there may be no caller left to tell
+			_ = recoveredErr("Config.Logger", func() error {
+				c.log.Error("oauth: the host's code has failed to return", "err", err, "stack", string(panicked.Stack))
+				return nil
+			})
+		}
+		return t, err
 	}
 }
+
+// hostCode names what may have panicked; the stack says which it was.
+func hostCode(op string) string { return fmt.Sprintf("code behind oauth.Config (during %q)", op) }
 
 // flightName is unambiguous: identities hold no control characters.
 func flightName(op string, o owner, detail string) string {
@@ -277,10 +294,16 @@ func (c *Client) lock(ctx context.Context, key auth.TokenKey) (unlock func(), er
 	if !ok {
 		return local, nil
 	}
+	locked := false
+	defer func() {
+		if !locked {
+			local()
+		}
+	}()
 	remote, err := locker.Lock(ctx, key)
 	if err != nil {
-		local()
 		return nil, err
 	}
-	return func() { remote(); local() }, nil
+	locked = true
+	return func() { defer local(); remote() }, nil
 }

@@ -24,10 +24,12 @@ type grantWorld struct {
 
 	mu       sync.Mutex
 	metadata map[string]any // more fields of the authorization server's metadata
+	listed   []string       // scopes_supported of the MCP server
 	named    string         // the issuer that the MCP server names
 	paths    []string       // of all requests, with their hosts
 	asked    []tokenRequest
 	answers  map[string]http.HandlerFunc // of token endpoints, by host; the default issues tokens
+	life     json.RawMessage             // of tokens, in seconds; nil: not told
 	issued   int
 }
 
@@ -45,7 +47,7 @@ const (
 )
 
 func newGrantWorld(t *testing.T) *grantWorld {
-	return &grantWorld{t: t, named: worldIssuer, metadata: map[string]any{}, answers: map[string]http.HandlerFunc{}}
+	return &grantWorld{t: t, named: worldIssuer, listed: []string{"read", "write"}, metadata: map[string]any{}, answers: map[string]http.HandlerFunc{}}
 }
 
 // client returns a client of the grant in this world. The function may change its configuration.
@@ -80,11 +82,11 @@ func (w *grantWorld) RoundTrip(r *http.Request) (*http.Response, error) {
 func (w *grantWorld) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	w.mu.Lock()
 	w.paths = append(w.paths, r.URL.Host+r.URL.Path)
-	named, more := w.named, maps.Clone(w.metadata)
+	named, listed, more := w.named, w.listed, maps.Clone(w.metadata)
 	w.mu.Unlock()
 	switch r.URL.Path {
 	case "/.well-known/oauth-protected-resource/mcp":
-		writeJSON(rw, 200, map[string]any{"resource": worldResource, "authorization_servers": []string{named}, "scopes_supported": []string{"read", "write"}})
+		writeJSON(rw, 200, map[string]any{"resource": worldResource, "authorization_servers": []string{named}, "scopes_supported": listed})
 	case "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server":
 		// Without code_challenge_methods_supported: no grant of machines needs PKCE.
 		meta := map[string]any{"issuer": "https://" + r.URL.Host, "token_endpoint": "https://" + r.URL.Host + "/token"}
@@ -115,7 +117,11 @@ func (w *grantWorld) token(rw http.ResponseWriter, r *http.Request) {
 		answer(rw, r)
 		return
 	}
-	writeJSON(rw, 200, map[string]any{"access_token": "token-" + string(rune('0'+n)), "token_type": "Bearer"})
+	issue := map[string]any{"access_token": "token-" + string(rune('0'+n)), "token_type": "Bearer"}
+	if w.life != nil {
+		issue["expires_in"] = w.life
+	}
+	writeJSON(rw, 200, issue)
 }
 
 func writeJSON(rw http.ResponseWriter, status int, v any) {

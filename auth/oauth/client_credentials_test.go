@@ -202,19 +202,23 @@ func TestTheSecretGoesToOneAuthorizationServerOnly(t *testing.T) {
 		"secret":    {ID: "agent", Secret: auth.NewSecret(clientSecret)},
 		"assertion": {ID: "agent", Key: &PrivateKeyJWT{Signer: key, Audience: worldIssuer}},
 	} {
-		w := newGrantWorld(t)
-		c := w.client(&ClientCredentials{Client: client})
-		token := mustObtain(t, c, worldUser)
-		w.mu.Lock()
-		w.named = "https://evil.example"
-		w.mu.Unlock()
-		refusal := auth.Refusal{StatusCode: 401, Sent: http.Header{"Authorization": {"Bearer " + token}}}
-		if _, err := c.Refused(t.Context(), worldUser, refusal); !errors.Is(err, ErrIssuerChanged) {
-			t.Errorf("%s: error %v, want ErrIssuerChanged", name, err)
-		}
-		if got := w.only(); got.host != "as.example" {
-			t.Errorf("%s: %s was asked", name, got.host)
-		}
+		synctest.Test(t, func(t *testing.T) {
+			w := newGrantWorld(t)
+			c := w.client(&ClientCredentials{Client: client})
+			token := mustObtain(t, c, worldUser)
+			time.Sleep(settling)
+			w.mu.Lock()
+			w.named = "https://evil.example"
+			w.mu.Unlock()
+			refusal := auth.Refusal{StatusCode: 401, Sent: http.Header{"Authorization": {"Bearer " + token}}}
+			if _, err := c.Refused(t.Context(), worldUser, refusal); !errors.Is(err, ErrIssuerChanged) {
+				t.Errorf("%s: error %v, want ErrIssuerChanged", name, err)
+			}
+			if got := w.only(); got.host != "as.example" {
+				t.Errorf("%s: %s was asked", name, got.host)
+			}
+			c.Close()
+		})
 	}
 }
 

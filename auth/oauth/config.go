@@ -33,15 +33,27 @@ type Config struct {
 	// gets the secret.
 	Issuer string
 	// Scopes are asked for in place of those that the server names in its challenge or else its metadata.
+	//
+	// Where no user is asked, that is for every grant but [AuthorizationCode], they are also the ceiling: a refusal that
+	// names other scopes stands. If they are empty and ScopeFilter is nil, such a grant asks for what a refusal names only
+	// if the server's metadata lists all of that.
+	//
+	// With AuthorizationCode, a refusal with the error "insufficient_scope" adds what it names, and the user sees it and
+	// decides. What servers name is added up to 64 scopes and 4 KiB in all.
 	Scopes []string
-	// ScopeFilter returns which of the scopes that the server names are asked for. It is not called for Scopes. The
-	// default is all.
+	// ScopeFilter returns which of the scopes that the server names are asked for. It is not called for Scopes, nor where
+	// these are the ceiling. The default is all, but for what the comment of Scopes says.
 	ScopeFilter func(discovered []string) []string
 	// Store keeps tokens, registrations and authorizations under way. Clients that share one, in one process or
 	// several, act as one; it should then be an [auth.Locker]. The default is a new [auth.MemoryStore].
 	Store auth.TokenStore
-	// HTTPClient makes the requests to the authorization server. Its Transport and CheckRedirect are used. The default
-	// is that of [auth.Operator]; servers that users add at run time need that of [auth.Public].
+	// HTTPClient makes the requests for metadata and to the authorization server, to URLs that the MCP server names. Its
+	// Transport and CheckRedirect are used.
+	//
+	// The default is for servers that the operator of the process has configured. It is that of [auth.Operator], which
+	// reaches private networks, but reaches the host itself only if Resource, Issuer or a URL of Grant has a loopback
+	// address or the name localhost. For a server that a user has added give it auth.Public().Client(): otherwise the
+	// server can find out what there is in the private network.
 	HTTPClient *http.Client
 	// RefreshAhead is how long before its end a token is refreshed, while callers go on with it. It is at most a fifth
 	// of the life of the token. The default is 1 minute.
@@ -85,9 +97,6 @@ func (cfg Config) complete() (Config, error) {
 	if cfg.Store == nil {
 		cfg.Store = auth.NewMemoryStore()
 	}
-	if cfg.HTTPClient == nil {
-		cfg.HTTPClient = auth.Operator().Client()
-	}
 	if cfg.RefreshAhead == 0 {
 		cfg.RefreshAhead = defaultRefreshAhead
 	}
@@ -105,5 +114,28 @@ func (cfg Config) complete() (Config, error) {
 		return cfg, fmt.Errorf("oauth: server %q: %w", cfg.Server, err)
 	}
 	cfg.Grant = grant
+	if cfg.HTTPClient == nil {
+		cfg.HTTPClient = cfg.egress().Client()
+	}
 	return cfg, nil
+}
+
+// egress returns the guard of the default HTTPClient. A server elsewhere has no business on this machine, and could tell
+// from our errors which of its ports are open.
+func (cfg *Config) egress() *auth.Egress {
+	named := []string{cfg.Resource, cfg.Issuer}
+	if f, ok := cfg.Grant.(fixed); ok {
+		if server := f.fixed(cfg); server != nil {
+			named = append(named, server.TokenEndpoint)
+		}
+	}
+	if g, ok := cfg.Grant.(*Enterprise); ok {
+		named = append(named, g.IDPIssuer, g.IDPTokenURL)
+	}
+	e := auth.Operator()
+	e.AllowLoopback = slices.ContainsFunc(named, func(raw string) bool {
+		u, err := url.Parse(raw)
+		return err == nil && isLoopback(u.Hostname())
+	})
+	return e
 }

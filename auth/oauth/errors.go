@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/mcpfleet/mcpfleet/auth"
+	"github.com/mcpfleet/mcpfleet/session"
 	"golang.org/x/oauth2"
 )
 
@@ -104,6 +105,10 @@ func newError(op, server, issuer string, err error) error {
 
 // reduce returns err without the parts that hold what was sent or received.
 func reduce(err error) error {
+	var panicked *session.PanicError
+	if errors.As(err, &panicked) {
+		return err // the fault is in the host's own code, which must find it
+	}
 	var refused *oauth2.RetrieveError
 	if errors.As(err, &refused) {
 		status := 0

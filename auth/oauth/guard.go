@@ -54,7 +54,7 @@ func redirectURI(raw string) error {
 
 // isLoopback reports whether a host name or address means this machine.
 func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
+	if lower(host) == "localhost" {
 		return true
 	}
 	a, err := netip.ParseAddr(host)
@@ -63,7 +63,19 @@ func isLoopback(host string) bool {
 
 // sameOrigin compares schemes, hosts and ports (RFC 6454 section 4).
 func sameOrigin(a, b *url.URL) bool {
-	return a.Scheme == b.Scheme && strings.EqualFold(a.Hostname(), b.Hostname()) && port(a) == port(b)
+	return a.Scheme == b.Scheme && lower(a.Hostname()) == lower(b.Hostname()) && port(a) == port(b)
+}
+
+// lower maps A to Z alone. Unicode has more letters that differ in case only, such as the Kelvin sign and k: names with
+// those may belong to two hosts.
+func lower(host string) string {
+	b := []byte(host)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
 }
 
 func port(u *url.URL) string {

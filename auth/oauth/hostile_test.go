@@ -502,3 +502,31 @@ func TestCompletePanicsForGrantsWithoutRedirect(t *testing.T) {
 	}()
 	c.Complete(t.Context(), url.Values{})
 }
+
+// Unicode knows more letters that differ in case only than the names of hosts do.
+func TestOriginsAreComparedInASCII(t *testing.T) {
+	for _, tt := range []struct {
+		a, b string
+		same bool
+	}{
+		{"https://Mcp.Example.COM/a", "https://mcp.example.com:443/b", true},
+		{"http://mcp.example.com", "http://mcp.example.com:80", true},
+		{"https://mcp.example.com", "http://mcp.example.com", false},
+		{"https://mcp.example.com", "https://mcp.example.com:8443", false},
+		{"https://\u212Aeys.example", "https://keys.example", false}, // the Kelvin sign
+		{"https://\u03c3.example", "https://\u03c2.example", false},
+		{"https://\u017ferver.example", "https://server.example", false},
+		{"https://\u00c4.example", "https://\u00e4.example", false},
+	} {
+		a, _ := url.Parse(tt.a)
+		b, _ := url.Parse(tt.b)
+		if got := sameOrigin(a, b); got != tt.same {
+			t.Errorf("sameOrigin(%q, %q) = %t", tt.a, tt.b, got)
+		}
+	}
+	for host, want := range map[string]bool{"LocalHost": true, "localho\u017ft": false, "127.0.0.9": true, "::1": true, "localhost.example": false} {
+		if got := isLoopback(host); got != want {
+			t.Errorf("isLoopback(%q) = %t", host, got)
+		}
+	}
+}

@@ -130,8 +130,8 @@ func (c *Client) await(ctx context.Context, o owner, r *room, sent auth.Secret) 
 		select {
 		case <-news:
 		case <-poll.C:
-			if err := c.look(ctx, o, sent); err != nil {
-				return err
+			if err := recoveredErr(hostCode("wait"), func() error { return c.look(ctx, o, sent) }); err != nil {
+				return newError("store", c.cfg.Server, "", err)
 			}
 		case <-ctx.Done():
 			return ctx.Err()
@@ -154,22 +154,29 @@ func (c *Client) prompt(ctx context.Context, o owner, g *AuthorizationCode, e *a
 		defer cancel()
 		ctx, stop := context.WithTimeout(ctx, g.PromptTTL)
 		defer stop()
-		p, err := c.pending(ctx, o)
-		switch {
-		case err != nil:
-		case p == nil || p.URL != e.URL:
-			if err = c.look(ctx, o, sent); err == nil {
-				err = ErrExpired // unless look has found a token: then nobody is left to hear this
-			}
-		default:
-			if err = g.Prompt(ctx, e); err != nil {
-				err = fmt.Errorf("prompting the user: %w", err)
-			}
-		}
+		err := recoveredErr(hostCode("prompt"), func() error { return c.promptNow(ctx, o, g, e, sent) })
 		if err != nil {
 			c.rooms.fail(o, r, e.URL, newError("authorization", c.cfg.Server, "", err))
 		}
 	}()
+	return nil
+}
+
+// promptNow is prompt in the background.
+func (c *Client) promptNow(ctx context.Context, o owner, g *AuthorizationCode, e *auth.AuthRequiredError, sent auth.Secret) error {
+	p, err := c.pending(ctx, o)
+	if err != nil {
+		return err
+	}
+	if p == nil || p.URL != e.URL {
+		if err := c.look(ctx, o, sent); err != nil {
+			return err
+		}
+		return ErrExpired // unless look has found a token: then nobody is left to hear this
+	}
+	if err := recoveredErr("AuthorizationCode.Prompt", func() error { return g.Prompt(ctx, e) }); err != nil {
+		return fmt.Errorf("prompting the user: %w", err)
+	}
 	return nil
 }
 

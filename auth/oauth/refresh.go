@@ -10,7 +10,11 @@ import (
 )
 
 // renew returns the successor of a token that expires, or nil if only the user can give one.
-func (c *Client) renew(ctx context.Context, o owner, old *token) (t *token, err error) {
+func (c *Client) renew(ctx context.Context, o owner, old *token) (*token, error) {
+	return c.try(ctx, o, "renew", func(ctx context.Context) (*token, error) { return c.renewNow(ctx, o, old) })
+}
+
+func (c *Client) renewNow(ctx context.Context, o owner, old *token) (t *token, err error) {
 	err = c.locked(ctx, o, func(ctx context.Context) error {
 		r, err := c.loadToken(ctx, o)
 		switch {
@@ -25,7 +29,7 @@ func (c *Client) renew(ctx context.Context, o owner, old *token) (t *token, err 
 		case c.grant.interactive():
 			r, err = c.refresh(ctx, o, r, false)
 		default:
-			r, err = c.obtain(ctx, o, request{r.Server.meta(), r.Resource, r.Asked})
+			r, err = c.obtain(ctx, o, request{r.Server.meta(), r.Resource, c.renewalScopes(r)})
 		}
 		if r != nil {
 			t = c.token(r)
@@ -103,6 +107,7 @@ func (c *Client) obtain(ctx context.Context, o owner, want request) (*tokenRecor
 
 // forget is Forget under the lock of o.
 func (c *Client) forget(ctx context.Context, o owner) error {
+	c.failures.forget(o)
 	r, err := load[tokenRecord](ctx, c, c.tokenKey(o)) // whatever it is for
 	if err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -18,7 +17,7 @@ import (
 //
 // If the user has to authorize, the error is an [*auth.AuthRequiredError], the same for all callers of all processes that
 // share the store; with [AuthorizationCode.Prompt] the user is prompted once, and the error's Wait waits for them. What
-// servers do wrong is an [*Error].
+// servers do wrong is an [*Error], which the refusals of the next seconds get without another request.
 func (c *Client) Refused(ctx context.Context, key session.Key, r auth.Refusal) (again bool, err error) {
 	cs := parseChallenges(r.Challenges)
 	stepUp := r.StatusCode == http.StatusForbidden
@@ -39,7 +38,9 @@ func (c *Client) Refused(ctx context.Context, key session.Key, r auth.Refusal) (
 		return false, newError("discovery", c.cfg.Server, "", err)
 	}
 	ref := refusal{stepUp: stepUp, sent: sent, challenges: cs, scopes: scopes}
-	t, err := c.fly(ctx, "refused", o, ref.name(), func(ctx context.Context) (*token, error) { return c.answer(ctx, o, ref) })
+	t, err := c.fly(ctx, "refused", o, ref.name(), func(ctx context.Context) (*token, error) {
+		return c.try(ctx, o, ref.kind(), func(ctx context.Context) (*token, error) { return c.answer(ctx, o, ref) })
+	})
 	var required *auth.AuthRequiredError
 	if g, ok := c.grant.(*AuthorizationCode); ok && g.Prompt != nil && errors.As(err, &required) {
 		return c.invite(ctx, o, g, *required, sent)
@@ -51,6 +52,10 @@ func (c *Client) Refused(ctx context.Context, key session.Key, r auth.Refusal) (
 // may forget tokens; one that refuses every token wants something that another refresh does not give.
 const maxHeals = 5
 
+// settling is for how long a refusal stands of a token that a machine has just got: a server that refuses all of them
+// would otherwise have each call fetch one.
+const settling = 5 * time.Second
+
 // A refusal is an auth.Refusal that can be mended.
 type refusal struct {
 	stepUp     bool
@@ -61,11 +66,14 @@ type refusal struct {
 
 // name tells refusals apart that have different answers.
 func (r refusal) name() string {
-	kind := "401"
+	return strings.Join([]string{r.kind(), r.sent.Fingerprint(), r.challenges.metadata(), strings.Join(r.scopes, " ")}, "\x00")
+}
+
+func (r refusal) kind() string {
 	if r.stepUp {
-		kind = "403"
+		return "403"
 	}
-	return strings.Join([]string{kind, r.sent.Fingerprint(), r.challenges.metadata(), strings.Join(r.scopes, " ")}, "\x00")
+	return "401"
 }
 
 // sentToken returns the bearer token of a request.
@@ -102,6 +110,9 @@ func (c *Client) mend(ctx context.Context, o owner, ref refusal) (*tokenRecord, 
 	if ref.stepUp && r != nil && len(ref.scopes) > 0 && covers(union(r.Scopes, r.Asked), ref.scopes) {
 		return nil, nil // it has these, or was refused them: asking again would not end
 	}
+	if !ref.stepUp && r != nil && !c.grant.interactive() && !r.expired() && time.Since(r.Obtained) < settling {
+		return nil, nil // the next one would be refused too
+	}
 	if r == nil && c.grant.interactive() {
 		p, err := c.pending(ctx, o)
 		if err != nil {
@@ -110,6 +121,9 @@ func (c *Client) mend(ctx context.Context, o owner, ref refusal) (*tokenRecord, 
 		if p != nil && (len(c.cfg.Scopes) > 0 && !ref.stepUp || covers(p.Scopes, c.filter(ref.scopes))) {
 			return nil, c.required(o, p)
 		}
+	}
+	if ref.stepUp && len(c.cfg.Scopes) > 0 && !c.mayAsk(nil, ref.scopes) {
+		return nil, nil // which needs no discovery to know
 	}
 	known := ""
 	if r != nil {
@@ -136,41 +150,13 @@ func (c *Client) mend(ctx context.Context, o owner, ref refusal) (*tokenRecord, 
 			return next, err
 		}
 	}
+	if ref.stepUp && !c.mayAsk(d, ref.scopes) {
+		c.log.Warn("oauth: the server wants scopes that nobody has agreed to; see Config.Scopes", "tenant", o.tenant, "user", o.user, "scopes", ref.scopes)
+		return nil, nil
+	}
 	want := request{server: d.server, resource: d.resource, scopes: c.scopes(d, ref, r)}
 	if ref.stepUp && r != nil && covers(union(r.Scopes, r.Asked), want.scopes) {
 		return nil, nil
 	}
 	return c.obtain(ctx, o, want)
-}
-
-// scopes returns what is asked for: what is configured, or else named by the challenge, or else by the metadata (MCP
-// 2025-11-25, basic/authorization, "Scope Selection Strategy"). It includes what was granted before, as the new token
-// takes the old one's place, and what a step-up needs. nil leaves the choice to the authorization server.
-func (c *Client) scopes(d *discovery, ref refusal, r *tokenRecord) []string {
-	named := ref.scopes
-	if len(named) == 0 {
-		named = d.scopes
-	}
-	var granted []string
-	if r != nil {
-		granted = r.Scopes
-	}
-	if len(c.cfg.Scopes) > 0 {
-		if !ref.stepUp {
-			named = nil
-		}
-		return union(c.cfg.Scopes, granted, c.filter(named))
-	}
-	named = slices.Clone(c.filter(named))
-	if c.grant.interactive() && slices.Contains(d.server.ScopesSupported, "offline_access") {
-		named = append(named, "offline_access") // else an OpenID provider issues no refresh token
-	}
-	return union(granted, named)
-}
-
-func (c *Client) filter(named []string) []string {
-	if len(named) == 0 || c.cfg.ScopeFilter == nil {
-		return named
-	}
-	return c.cfg.ScopeFilter(slices.Clone(named))
 }

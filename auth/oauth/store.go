@@ -218,17 +218,16 @@ func (c *Client) save(ctx context.Context, o owner, r *tokenRecord) (*token, err
 	if r.Refresh == "" {
 		expiry = r.Expiry
 	}
-	err := store(ctx, c, c.tokenKey(o), r, expiry)
 	c.mu.Lock()
-	if err != nil {
-		c.unsaved[o] = r
-	} else {
-		delete(c.unsaved, o)
-	}
+	c.unsaved[o] = r // first: a store that panics must not cost the token either
 	c.mu.Unlock()
-	if err != nil {
+	if err := store(ctx, c, c.tokenKey(o), r, expiry); err != nil {
 		return nil, newError("store", c.cfg.Server, r.Server.Issuer, err)
 	}
+	c.mu.Lock()
+	delete(c.unsaved, o)
+	c.mu.Unlock()
+	c.failures.forget(o)
 	return c.adopt(o, r), nil
 }
 

@@ -212,6 +212,43 @@ func TestStatesAreRandomAndKeptUnderTheirDigest(t *testing.T) {
 	}
 }
 
+// S14: with 130 bits none comes twice, and each character is used about as often as the others.
+func TestAMillionStatesAreUnique(t *testing.T) {
+	n := 1_000_000
+	if raceEnabled {
+		n = 100_000
+	}
+	seen := make(map[string]struct{}, n)
+	var letters [256]int
+	for range n {
+		state := newState()
+		if len(state) != 26 { // of 5 bits each
+			t.Fatalf("state %q has %d characters, want 26", state, len(state))
+		}
+		seen[state] = struct{}{}
+		for i := range len(state) {
+			letters[state[i]]++
+		}
+	}
+	if len(seen) != n {
+		t.Errorf("%d of %d states are different", len(seen), n)
+	}
+	// 32 letters, of which each is expected n*26/32 times: 20 standard deviations are 2.3% of that for 100,000 states.
+	kinds, mean := 0, n*26/32
+	for letter, times := range letters {
+		if times == 0 {
+			continue
+		}
+		kinds++
+		if times < mean*97/100 || times > mean*103/100 {
+			t.Errorf("%q comes %d times, want about %d", rune(letter), times, mean)
+		}
+	}
+	if kinds != 32 {
+		t.Errorf("%d different characters, want 32", kinds)
+	}
+}
+
 // keys is a store that notes the keys it is asked for.
 type keys struct {
 	auth.TokenStore

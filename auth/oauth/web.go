@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -154,9 +156,50 @@ func (t formTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("it is not JSON: %w", ErrTokenResponse)
 	case resp.StatusCode >= 400:
 		answer = withoutSecrets(answer, form)
+	case resp.StatusCode < 300 && !t.anyType:
+		answer = withUsableLife(answer)
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(answer))
 	return resp, nil
+}
+
+// withUsableLife returns the answer of a token endpoint with an expires_in that x/oauth2 understands: it rejects answers
+// over a number that is no int64, and with them the refresh token, which may be the only one that is left. Numbers become
+// integers of at most 31 bits. One that is less than 1 would have every call ask for a new token; it is left out, so that
+// the end of the token is unknown. What is no number stays.
+func withUsableLife(answer []byte) []byte {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(answer, &fields) != nil {
+		return answer
+	}
+	changed := false
+	for name, raw := range fields {
+		if !strings.EqualFold(name, "expires_in") { // as encoding/json compares them
+			continue
+		}
+		var number json.Number // which may be in quotes
+		if json.Unmarshal(raw, &number) != nil || number == "" {
+			continue
+		}
+		seconds, err := number.Float64()
+		switch {
+		case err != nil && !errors.Is(err, strconv.ErrRange): // then it is infinite
+			continue
+		case seconds < 1:
+			delete(fields, name)
+		default:
+			fields[name] = json.RawMessage(strconv.Itoa(int(min(seconds, math.MaxInt32))))
+		}
+		changed = true
+	}
+	if !changed {
+		return answer
+	}
+	usable, err := json.Marshal(fields)
+	if err != nil {
+		return answer
+	}
+	return usable
 }
 
 // withoutSecrets removes from the answer to a form what the form kept secret: some servers say what they dislike.

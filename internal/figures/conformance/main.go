@@ -56,15 +56,23 @@ func measure(t *figures.Table, npm string) error {
 		return err
 	}
 
-	x, y := count(a), count(b)
-	t.Row("every scenario ends as the baseline says", fmt.Sprintf("%d of %d", x.expected, len(a)), x.expected == len(a))
-	t.Row("scenarios with a failed check: fewer than the SDK's client has", fmt.Sprintf("%d to %d", x.failing, y.failing), x.failing < y.failing)
-	t.Row("checks passed: more than the SDK's client passes", fmt.Sprintf("%d to %d", x.passed, y.passed), x.passed > y.passed)
-	lost := lost(a, b)
-	t.Row("scenarios that only the SDK's client passes", fmt.Sprintf("%d", len(lost)), len(lost) == 0)
-	for _, name := range lost {
-		t.Note("only the SDK's client passes %s", name)
+	sdks := make(map[string]result, len(b))
+	for _, r := range b {
+		sdks[r.Scenario] = r
 	}
+	var failing, failingSDK, skipped int
+	for _, r := range a {
+		other := sdks[r.Scenario]
+		failing += min(r.Failed, 1)
+		failingSDK += min(other.Failed, 1)
+		if r.Passed+r.Failed == 0 {
+			skipped++
+		}
+		// How many checks there are depends on how many requests a client makes; what counts is that none fails.
+		t.Row(r.Scenario, fmt.Sprintf("%s (the SDK's client: %s)", outcome(r), outcome(other)),
+			(r.Failed > 0) == (r.Reason != "") && (r.Failed == 0 || other.Failed > 0))
+	}
+	t.Row("scenarios with a failed check: fewer than the SDK's client has", fmt.Sprintf("%d to %d, of %d", failing, failingSDK, len(a)), failing < failingSDK)
 	for _, r := range a {
 		switch {
 		case r.Reason != "":
@@ -73,7 +81,7 @@ func measure(t *figures.Table, npm string) error {
 			t.Note("%s failed: %s", r.Scenario, strings.Join(r.Failures, "; "))
 		}
 	}
-	t.Note("%d scenarios are about what neither client has, such as skills; the suite skips their checks", x.skipped)
+	t.Note("%d scenarios are about what neither client has, such as skills; the suite skips their checks", skipped)
 	t.Note("all scenarios took %.1f s with this library's client, side by side", took.Seconds())
 	return nil
 }
@@ -114,34 +122,12 @@ func suite(program, npm, client string) ([]result, error) {
 	return results, lines.Err()
 }
 
-type counts struct{ expected, failing, passed, skipped int }
-
-func count(results []result) (c counts) {
-	for _, r := range results {
-		c.passed += r.Passed
-		if r.Failed > 0 {
-			c.failing++
-		}
-		if (r.Failed > 0) == (r.Reason != "") {
-			c.expected++
-		}
-		if r.Passed+r.Failed == 0 {
-			c.skipped++
-		}
+func outcome(r result) string {
+	switch {
+	case r.Failed > 0:
+		return fmt.Sprintf("%d of %d checks fail", r.Failed, r.Failed+r.Passed)
+	case r.Passed == 0:
+		return "skipped"
 	}
-	return c
-}
-
-// lost returns the scenarios of which b passes all checks and a does not.
-func lost(a, b []result) (names []string) {
-	fine := make(map[string]bool)
-	for _, r := range b {
-		fine[r.Scenario] = r.Failed == 0
-	}
-	for _, r := range a {
-		if r.Failed > 0 && fine[r.Scenario] {
-			names = append(names, r.Scenario)
-		}
-	}
-	return names
+	return fmt.Sprintf("%d checks pass", r.Passed)
 }
