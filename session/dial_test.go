@@ -114,7 +114,7 @@ func TestAMarkedErrorOpensNoWindowAndEndsOne(t *testing.T) {
 	for range 3 {
 		_, err := w.m.Acquire(t.Context(), of("alice"))
 		var dialErr *DialError
-		if !errors.As(err, &dialErr) || !dialErr.RetryAt.IsZero() || dialErr.Err != errRefused { //nolint:errorlint // it must be the very error
+		if !errors.As(err, &dialErr) || !dialErr.RetryAt.IsZero() || dialErr.Err != errRefused {
 			t.Errorf("Acquire = %#v, want a *DialError without RetryAt", err)
 		}
 	}
