@@ -112,12 +112,13 @@ func (v *AgentView) Status() []ServerStatus {
 	return slices.DeleteFunc(v.r.Status(), func(s ServerStatus) bool { return !v.knows(s.Server) })
 }
 
-// Explain says what the policy says about a tool of a server, by its original name, and why.
+// Explain says whether the agent may use a tool of a server, by the server's own name for it, and why. It does not say
+// whether there is such a tool.
 func (v *AgentView) Explain(server, tool string) Decision {
 	if !v.knows(server) {
 		return Decision{Reason: fmt.Sprintf("agent %q has no server %q", v.id, cleanText(server, 64))}
 	}
-	return v.policyOn(server, tool)
+	return v.decide(&Tool{Server: server, OriginalName: tool})
 }
 
 func (v *AgentView) policyOn(server, tool string) Decision {

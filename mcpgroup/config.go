@@ -235,12 +235,7 @@ func (c ServerConfig) resolved(opts *Options) (ServerConfig, error) {
 	if !validServerName(c.Name) {
 		return fail("Name", "must be 1 to 64 of [A-Za-z0-9_-]")
 	}
-	c.Args = slices.Clone(c.Args)
-	c.Env = maps.Clone(c.Env)
-	c.Headers = maps.Clone(c.Headers)
-	c.Overrides = maps.Clone(c.Overrides)
-	c.Labels, c.OAuth = maps.Clone(c.Labels), maps.Clone(c.OAuth)
-	c.Include, c.Exclude = slices.Clone(c.Include), slices.Clone(c.Exclude)
+	c = c.clone()
 
 	if c.Egress != EgressOperator && c.Egress != EgressPublic {
 		return fail("Egress", "must be %q or empty", EgressPublic)
@@ -308,6 +303,14 @@ func (c ServerConfig) resolved(opts *Options) (ServerConfig, error) {
 
 	c.fillDefaults()
 	return c, nil
+}
+
+// clone returns a copy of c that shares no map and no slice with it.
+func (c ServerConfig) clone() ServerConfig {
+	c.Args, c.Include, c.Exclude = slices.Clone(c.Args), slices.Clone(c.Include), slices.Clone(c.Exclude)
+	c.Env, c.Headers, c.Labels, c.OAuth = maps.Clone(c.Env), maps.Clone(c.Headers), maps.Clone(c.Labels), maps.Clone(c.OAuth)
+	c.Overrides = maps.Clone(c.Overrides)
+	return c
 }
 
 // fillDefaults sets what has a default and is zero.

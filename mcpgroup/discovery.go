@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -59,7 +60,7 @@ func (r *Registry) list(ctx context.Context, f Filter, scope *AgentView) (*Listi
 	if r.closed.Load() {
 		return nil, &Error{Op: "list tools", Outcome: NotSent, Err: ErrClosed}
 	}
-	v, unavailable := r.gather(ctx, scope, f.Server)
+	v, unavailable := r.gather(ctx, scope)
 	l := &Listing{Unavailable: unavailable}
 	words := strings.Fields(strings.ToLower(f.Search))
 	digest := sha256.New()
@@ -73,7 +74,8 @@ func (r *Registry) list(ctx context.Context, f Filter, scope *AgentView) (*Listi
 			continue
 		}
 		all = append(all, scope.adopt(t))
-		fmt.Fprintf(digest, "%d %s %x\n", len(t.Name), t.Name, t.sum)
+		io.WriteString(digest, t.Name) //nolint:errcheck // a hash never fails
+		digest.Write(t.sum[:])         // of a fixed length, so no two lists of tools are written alike
 	}
 	for server := range unavailable {
 		if m := v.members[server]; m == nil || !f.matchesServer(&m.cfg) {
@@ -84,8 +86,11 @@ func (r *Registry) list(ctx context.Context, f Filter, scope *AgentView) (*Listi
 	l.Tools = all
 	if f.Limit > 0 {
 		page := max(f.Page, 1)
-		from := min((page-1)*f.Limit, len(all))
-		to := min(from+f.Limit, len(all))
+		from := len(all)
+		if page-1 <= len(all)/f.Limit { // or the product may be too large for an int
+			from = min((page-1)*f.Limit, len(all))
+		}
+		to := from + min(f.Limit, len(all)-from)
 		l.Tools = slices.Clip(all[from:to])
 		if to < len(all) {
 			l.Next = page + 1
@@ -119,8 +124,20 @@ func matchesWords(t *Tool, words []string) bool {
 	return true
 }
 
-// gather returns the tools of all servers that ctx may use, or of one, and why those of some are not known.
-func (r *Registry) gather(ctx context.Context, scope *AgentView, server string) (*view, map[string]error) {
+// gather returns the tools of all servers that ctx may use, and why those of some are not known. It is about all of them
+// whatever the filter: the name of a tool depends on the others.
+func (r *Registry) gather(ctx context.Context, scope *AgentView) (*view, map[string]error) {
+	for {
+		v, unavailable, changed := r.gatherFrom(r.fleet.Load(), ctx, scope)
+		if !changed {
+			return v, unavailable
+		}
+		// A server was taken out while it was asked: its successor is there by now.
+	}
+}
+
+// gatherFrom is gather for one configuration. It reports whether a server of it was found to be gone.
+func (r *Registry) gatherFrom(f *fleet, ctx context.Context, scope *AgentView) (_ *view, _ map[string]error, changed bool) { //nolint:revive // the configuration comes first
 	type answer struct {
 		i    int
 		list *toolList
@@ -128,12 +145,12 @@ func (r *Registry) gather(ctx context.Context, scope *AgentView, server string) 
 	}
 	ctx = scope.context(ctx)
 	var members []*member
-	all := r.fleet.Load().members
+	all := f.members
 	if r.service != nil {
 		all = append([]*member{r.service}, all...) // first: its names are in texts that a model has read
 	}
 	for _, m := range all {
-		if m.group != nil && (server == "" || server == m.cfg.Name) && m.open(ctx) && scope.knows(m.cfg.Name) {
+		if m.group != nil && m.open(ctx) && scope.knows(m.cfg.Name) {
 			members = append(members, m)
 		}
 	}
@@ -145,10 +162,17 @@ func (r *Registry) gather(ctx context.Context, scope *AgentView, server string) 
 		known, good, err := m.group.peek(ctx)
 		lists[i] = known
 		lagging := m.lagging.Load()
+		failed := m.failure.Load()
 		switch {
+		case errors.Is(err, ErrClosed) && r.fleet.Load() != f:
+			return nil, nil, true
 		case err != nil:
 			unavailable[m.cfg.Name] = err
 		case good:
+		case failed != nil && time.Since(failed.at) < minRefresh: // as often as a list is fetched, and no more
+			if known == nil {
+				unavailable[m.cfg.Name] = failed.err
+			}
 		case lagging:
 			if known == nil {
 				unavailable[m.cfg.Name] = lags(m)
@@ -170,7 +194,7 @@ func (r *Registry) gather(ctx context.Context, scope *AgentView, server string) 
 		}
 	}
 	if waiting == 0 {
-		return r.views.of(r, members, lists), unavailable
+		return f.views.of(r, members, lists), unavailable, false
 	}
 	patience := time.NewTimer(r.opts.Patience)
 	defer patience.Stop()
@@ -183,6 +207,8 @@ func (r *Registry) gather(ctx context.Context, scope *AgentView, server string) 
 			if a.err == nil {
 				lists[a.i] = a.list
 				delete(unavailable, members[a.i].cfg.Name)
+			} else if (errors.Is(a.err, errGone) || errors.Is(a.err, ErrClosed)) && r.fleet.Load() != f {
+				return nil, nil, true
 			} else if lists[a.i] == nil {
 				unavailable[members[a.i].cfg.Name] = a.err
 			}
@@ -196,21 +222,28 @@ func (r *Registry) gather(ctx context.Context, scope *AgentView, server string) 
 		if answered[i] || waiting == 0 {
 			continue
 		}
-		if known, good, err := m.group.peek(ctx); err != nil || good {
-			continue
-		} else if known == nil {
+		known, good, err := m.group.peek(ctx)
+		switch {
+		case err != nil && lists[i] == nil:
+			unavailable[m.cfg.Name] = err
+		case err == nil && known != nil:
+			lists[i] = known // which may have come this very moment
+		case err == nil:
 			unavailable[m.cfg.Name] = lags(m)
 		}
-		if ctx.Err() == nil {
+		if err == nil && !good && ctx.Err() == nil {
 			m.lagging.Store(true)
 		}
 	}
-	return r.views.of(r, members, lists), unavailable
+	return f.views.of(r, members, lists), unavailable, false
 }
 
+// errGone is the error for a member that was taken out of the registry.
+var errGone = errors.New("mcpgroup: the server was replaced or removed")
+
 func lags(m *member) error {
-	if err := m.failure.Load(); err != nil {
-		return *err
+	if failed := m.failure.Load(); failed != nil {
+		return failed.err
 	}
 	return &Error{Op: "list tools", Server: m.cfg.Name, Outcome: NotSent, Err: errLagging}
 }
@@ -223,7 +256,7 @@ func (r *Registry) fetch(ctx context.Context, m *member) (*toolList, error) {
 	defer cancel()
 	defer context.AfterFunc(r.life, cancel)()
 	if !m.use() {
-		return nil, ErrServerNotFound
+		return nil, errGone
 	}
 	defer m.done()
 	l, err := m.group.list(ctx, false)
@@ -232,7 +265,7 @@ func (r *Registry) fetch(ctx context.Context, m *member) (*toolList, error) {
 		m.lagging.Store(false)
 		m.failure.Store(nil)
 	case !personal(err): // what is one user's own is not told to others
-		m.failure.Store(&err)
+		m.failure.Store(&failedListing{err, time.Now()})
 	}
 	return l, err
 }
@@ -257,19 +290,31 @@ const maxViews = 32
 
 func (vs *views) of(r *Registry, members []*member, lists []*toolList) *view {
 	vs.mu.Lock()
+	v := vs.find(members, lists)
+	vs.mu.Unlock()
+	if v != nil {
+		return v
+	}
+	v = newView(r, members, lists)
+	vs.mu.Lock()
+	defer vs.mu.Unlock()
+	if other := vs.find(members, lists); other != nil { // somebody else was faster
+		return other
+	}
+	vs.last = append([]*view{v}, vs.last[:min(len(vs.last), maxViews-1)]...)
+	return v
+}
+
+// find returns a remembered view, which it makes the first, or nil. It is called with mu held.
+func (vs *views) find(members []*member, lists []*toolList) *view {
 	for i, v := range vs.last {
 		if slices.Equal(v.lists, lists) && v.of(members) {
-			vs.last = append(append([]*view{v}, vs.last[:i]...), vs.last[i+1:]...)
-			vs.mu.Unlock()
+			copy(vs.last[1:], vs.last[:i])
+			vs.last[0] = v
 			return v
 		}
 	}
-	vs.mu.Unlock()
-	v := newView(r, members, lists)
-	vs.mu.Lock()
-	defer vs.mu.Unlock()
-	vs.last = append([]*view{v}, vs.last[:min(len(vs.last), maxViews-1)]...)
-	return v
+	return nil
 }
 
 // of reports whether v is about the same members in the same order, which the lists alone do not tell: a nil list is as
@@ -307,7 +352,7 @@ func newView(r *Registry, members []*member, lists []*toolList) *view {
 	for i, name := range r.opts.Names.assign(requests) {
 		t := *tools[i]
 		t.id = t.Server + "." + t.Name
-		t.via = r
+		t.via, t.base = r, tools[i]
 		if name.Err == nil {
 			t.Name = name.Exposed
 			v.byName[t.Name] = &t

@@ -130,7 +130,10 @@ func readConfig(r io.Reader, source string, opts *ConfigOptions) (*Config, error
 }
 
 func (c *Config) unknown(n *node, _ string) {
-	c.Warnings = append(c.Warnings, DocumentProblem{Path: n.path, Message: "is not known; is it misspelt?"})
+	if len(c.Warnings) >= maxProblems {
+		return
+	}
+	c.Warnings = append(c.Warnings, DocumentProblem{Path: n.path(), Message: "is not known; is it misspelt?"})
 }
 
 func (c *Config) read(root *node) {
@@ -168,7 +171,7 @@ func (c *Config) readServer(n *node, name string) {
 			case "sse":
 				e.Transport = TransportSSE
 			default:
-				n.reader.report(n.path, `must be "stdio", "http" or "sse"`)
+				n.reader.report(n.path(), `must be "stdio", "http" or "sse"`)
 			}
 		},
 		"description":      func(n *node) { e.Description = n.text() },
@@ -210,7 +213,7 @@ func (c *Config) readServer(n *node, name string) {
 			case "public":
 				e.Egress = EgressPublic
 			default:
-				n.reader.report(n.path, `must be "operator" or "public"`)
+				n.reader.report(n.path(), `must be "operator" or "public"`)
 			}
 		},
 		"auth": func(n *node) {
@@ -225,18 +228,18 @@ func (c *Config) readServer(n *node, name string) {
 	}
 	switch {
 	case e.Command == "" && e.URL == "":
-		n.reader.report(n.path, `must specify either "command" (a stdio server) or "url" (an HTTP server)`)
+		n.reader.report(n.path(), `must specify either "command" (a stdio server) or "url" (an HTTP server)`)
 		return
 	case e.Command != "" && e.URL != "":
-		n.reader.report(n.path, `cannot have both "command" and "url"`)
+		n.reader.report(n.path(), `cannot have both "command" and "url"`)
 		return
 	}
 	if _, err := e.resolved(&Options{}); err != nil {
 		var config *ConfigError
 		if !errors.As(err, &config) {
-			n.reader.report(n.path, "%v", err)
+			n.reader.report(n.path(), "%v", err)
 		} else {
-			n.reader.report(n.path, "%s: %s", config.Field, config.Reason)
+			n.reader.report(n.path(), "%s: %s", config.Field, config.Reason)
 		}
 		return
 	}
@@ -269,7 +272,7 @@ func (c *Config) readNames(n *node, p *NamePolicy) {
 			policies := []CollisionPolicy{CollisionError, CollisionPrefix, CollisionPriority}
 			i := slices.IndexFunc(policies, func(p CollisionPolicy) bool { return p.String() == n.text() })
 			if i < 0 {
-				n.reader.report(n.path, `must be "error", "prefix" or "priority"`)
+				n.reader.report(n.path(), `must be "error", "prefix" or "priority"`)
 				return
 			}
 			p.Collision = policies[i]

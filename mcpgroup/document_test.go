@@ -3,6 +3,7 @@ package mcpgroup
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -112,7 +113,7 @@ func TestEveryProblemOfADocumentIsReportedWithItsPath(t *testing.T) {
 		"variables": {`{"mcpServers": {"a": {"command": "${NONE}", "args": ["x", "${ALSO_NONE}", "${", "${1}"], "env": {"A": "${SET} ${UNSET:-d}"}}}}`,
 			[]string{
 				"mcpServers.a.command: the environment variable NONE is not set", "mcpServers.a.args[1]: the environment variable ALSO_NONE is not set",
-				"mcpServers.a.args[2]: ${ without }", `mcpServers.a.args[3]: "1" is not the name of a variable`,
+				"mcpServers.a.args[2]: ${ without }", `mcpServers.a.args[3]: what is between ${ and } is not the name of a variable`,
 			}},
 		"deep": {strings.Repeat("[", 1000), []string{": not JSON: line 1: nested more than 64 deep"}},
 	} {
@@ -192,4 +193,45 @@ func FuzzReadConfig(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Whatever is between ${ and } may be part of a password.
+func TestAProblemShowsNothingOfAValue(t *testing.T) {
+	for _, document := range []string{
+		`{"mcpServers": {"a": {"url": "https://x.example/mcp", "headers": {"Authorization": "Bearer pa${s3cr-3t}"}}}}`,
+		`{"mcpServers": {"a": {"command": "x", "env": {"PASSWORD": "${s3cr 3t"}}}}`,
+		`{"mcpServers": {"a": {"command": "x", "env": {"PASSWORD": "${s3cr.3t:-x}"}}}}`,
+		`{"mcpServers": {"a": {"url": "https://bob:s3cr-3t@x.example/mcp"}}}`,
+		`{"mcpServers": {"a": {"url": "https://x.example:s3cr-3t/mcp"}}}`,
+		`{"mcpServers": {"a": {"command": "x", "maxResponseBytes": 333333333333333333333.3}}}`,
+	} {
+		_, err := ReadConfig(strings.NewReader(document), nil)
+		if err == nil || strings.Contains(err.Error(), "s3cr") || strings.Contains(err.Error(), "333") {
+			t.Errorf("%s: %v", document, err)
+		}
+	}
+}
+
+// A document of many megabytes in which nothing is right is refused, with what a person can read.
+func TestADocumentFullOfMistakesIsRefusedBriefly(t *testing.T) {
+	var many strings.Builder
+	for i := range 50_000 {
+		fmt.Fprintf(&many, `,"s%d":{}`, i)
+	}
+	long := strings.Repeat("x", 1<<20)
+	for _, document := range []string{
+		`{"mcpServers":{"a":{}` + many.String() + `}}`,
+		`{"` + long + `":[1` + strings.Repeat(",1", 100_000) + `],"mcpServers":[]}`,
+		`{"mcpServers":{"a":{"args":[1` + strings.Repeat(",1", 500_000) + `]}}}`,
+	} {
+		_, err := ReadConfig(strings.NewReader(document), nil)
+		var problems *DocumentError
+		if !errors.As(err, &problems) || len(problems.Problems) > 100 || len(err.Error()) > 32<<10 {
+			t.Errorf("%.40s: %.200v", document, err)
+		}
+	}
+	cfg, err := ReadConfig(strings.NewReader(`{"mcpServers":{}`+many.String()+`}`), nil)
+	if err != nil || len(cfg.Warnings) != 100 {
+		t.Errorf("%d warnings, %v", len(cfg.Warnings), err)
+	}
 }

@@ -12,11 +12,13 @@ import (
 	"time"
 )
 
-// A node is one value of a JSON document, with the path to it. encoding/json would stop at the first value of a wrong
-// type, take the last of two members with one name and know nothing of paths.
+// A node is one value of a JSON document, which knows where it stands. encoding/json would stop at the first value of a
+// wrong type, take the last of two members with one name and know nothing of paths.
 type node struct {
-	path   string
-	value  any // nil, bool, json.Number, string, []*node or *object
+	parent *node
+	name   string // of a member
+	index  int    // of an item, or -1
+	value  any    // nil, bool, json.Number, string, []*node or *object
 	reader *documentReader
 }
 
@@ -30,7 +32,16 @@ type documentReader struct {
 	problems []DocumentProblem
 }
 
+// maxProblems bounds the problems that are told of one document, and its warnings: a document may hold a million.
+const maxProblems = 100
+
 func (r *documentReader) report(path, format string, args ...any) {
+	if len(r.problems) >= maxProblems {
+		return
+	}
+	if len(r.problems) == maxProblems-1 {
+		path, format, args = "", "there are more problems", nil
+	}
 	r.problems = append(r.problems, DocumentProblem{Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
@@ -49,7 +60,7 @@ func (r *documentReader) parse(text []byte) *node {
 		r.report("", "not JSON: line %d: %v", line, err)
 		return nil
 	}
-	root, err := r.node(dec, "", 0)
+	root, err := r.node(dec, &node{index: -1}, 0)
 	if err != nil {
 		return fail(err)
 	}
@@ -59,7 +70,8 @@ func (r *documentReader) parse(text []byte) *node {
 	return root
 }
 
-func (r *documentReader) node(dec *json.Decoder, path string, depth int) (*node, error) {
+// node reads the value of n.
+func (r *documentReader) node(dec *json.Decoder, n *node, depth int) (*node, error) {
 	if depth > maxDocumentDepth {
 		return nil, fmt.Errorf("nested more than %d deep", maxDocumentDepth)
 	}
@@ -67,12 +79,12 @@ func (r *documentReader) node(dec *json.Decoder, path string, depth int) (*node,
 	if err != nil {
 		return nil, err
 	}
-	n := &node{path: path, value: t, reader: r}
+	n.value, n.reader = t, r
 	switch t {
 	case json.Delim('['):
 		list := []*node{}
 		for dec.More() {
-			item, err := r.node(dec, fmt.Sprintf("%s[%d]", path, len(list)), depth+1)
+			item, err := r.node(dec, &node{parent: n, index: len(list)}, depth+1)
 			if err != nil {
 				return nil, err
 			}
@@ -88,12 +100,12 @@ func (r *documentReader) node(dec *json.Decoder, path string, depth int) (*node,
 				return nil, err
 			}
 			name := t.(string) //nolint:forcetypeassert // a member begins with its name
-			member, err := r.node(dec, join(path, name), depth+1)
+			member, err := r.node(dec, &node{parent: n, name: name, index: -1}, depth+1)
 			if err != nil {
 				return nil, err
 			}
 			if _, twice := o.members[name]; twice {
-				r.report(member.path, "is there twice; remove one")
+				r.report(member.path(), "is there twice; remove one")
 				continue
 			}
 			o.names = append(o.names, name)
@@ -105,9 +117,20 @@ func (r *documentReader) node(dec *json.Decoder, path string, depth int) (*node,
 	return n, err
 }
 
+// path returns where n stands, such as servers.github.args[2]. It is empty for the document as a whole.
+func (n *node) path() string {
+	switch {
+	case n.parent == nil:
+		return ""
+	case n.index >= 0:
+		return fmt.Sprintf("%s[%d]", n.parent.path(), n.index)
+	}
+	return join(n.parent.path(), n.name)
+}
+
 // join returns the path of a member: servers.github, or servers["a.b"] where the name is no plain word.
 func join(path, name string) string {
-	plain := name != ""
+	plain := name != "" && len(name) <= 128
 	for i := range len(name) {
 		c := name[i]
 		plain = plain && ('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '-')
@@ -138,12 +161,13 @@ func (n *node) kind() string {
 	return "an object"
 }
 
-func (n *node) wrong(want string) { n.reader.report(n.path, "must be %s, is %s", want, n.kind()) }
+func (n *node) wrong(want string) { n.reader.report(n.path(), "must be %s, is %s", want, n.kind()) }
 
 // faulty reports whether something in n has been reported.
 func (n *node) faulty() bool {
+	path := n.path()
 	for _, p := range n.reader.problems {
-		if rest, ok := strings.CutPrefix(p.Path, n.path); ok && (rest == "" || rest[0] == '.' || rest[0] == '[') {
+		if rest, ok := strings.CutPrefix(p.Path, path); ok && (rest == "" || rest[0] == '.' || rest[0] == '[') {
 			return true
 		}
 	}
@@ -176,7 +200,7 @@ func (n *node) integer() int64 {
 	}
 	i, err := number.Int64()
 	if err != nil {
-		n.reader.report(n.path, "must be a whole number below 2^63, is %s", cleanText(number.String(), 32))
+		n.reader.report(n.path(), "must be a whole number below 2^63")
 	}
 	return i
 }
@@ -187,13 +211,13 @@ func (n *node) duration() time.Duration {
 	case string:
 		d, err := time.ParseDuration(v)
 		if err != nil {
-			n.reader.report(n.path, `must be a duration such as "30s" or "5m", or a number of seconds`)
+			n.reader.report(n.path(), `must be a duration such as "30s" or "5m", or a number of seconds`)
 		}
 		return d
 	case json.Number:
 		seconds, err := v.Float64()
 		if err != nil || math.Abs(seconds) > math.MaxInt64/float64(time.Second)/2 {
-			n.reader.report(n.path, "is too large a number of seconds")
+			n.reader.report(n.path(), "is too large a number of seconds")
 			return 0
 		}
 		return time.Duration(seconds * float64(time.Second))
@@ -279,13 +303,13 @@ func (n *node) expand(s string, lookup func(string) (string, bool)) string {
 		b.WriteString(s[:i])
 		reference, rest, closed := strings.Cut(s[i+2:], "}")
 		if !closed {
-			n.reader.report(n.path, "${ without }; write $${ if none is meant")
+			n.reader.report(n.path(), "${ without }; write $${ if none is meant")
 			return b.String()
 		}
 		s = rest
 		name, fallback, hasFallback := strings.Cut(reference, ":-")
 		if !isVariable(name) {
-			n.reader.report(n.path, "%q is not the name of a variable; write $${ if none is meant", cleanText(name, 64))
+			n.reader.report(n.path(), "what is between ${ and } is not the name of a variable; write $${ if none is meant")
 			continue
 		}
 		value, set := lookup(name)
@@ -293,7 +317,7 @@ func (n *node) expand(s string, lookup func(string) (string, bool)) string {
 		case hasFallback && value == "": // as in a shell: unset or empty
 			value = fallback
 		case !set && !hasFallback:
-			n.reader.report(n.path, "the environment variable %s is not set; set it, or give a default: ${%s:-...}", name, name)
+			n.reader.report(n.path(), "the environment variable %s is not set; set it, or give a default: ${%s:-...}", name, name)
 		}
 		b.WriteString(value)
 	}

@@ -219,7 +219,13 @@ func (g *MCPFunctionGroup) lookup(ctx context.Context, name string) (*Tool, erro
 
 // visible reports whether the group's filter lets ctx see t.
 func (g *MCPFunctionGroup) visible(ctx context.Context, t *Tool) bool {
-	return g.opts.Filter == nil || len(g.opts.Filter(ctx, []*Tool{t})) > 0
+	if g.opts.Filter == nil {
+		return true
+	}
+	if t.base != nil {
+		t = t.base
+	}
+	return len(g.opts.Filter(ctx, []*Tool{t})) > 0
 }
 
 // CleanupSessions closes the sessions that nobody uses and nobody used for maxAge (0: all unused ones) and returns how

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -38,7 +39,7 @@ func (r *Registry) Status() []ServerStatus {
 	var all []ServerStatus
 	for _, m := range r.fleet.Load().members {
 		s := ServerStatus{
-			Description: m.cfg.Description, Category: m.cfg.Category, Labels: m.cfg.Labels, Required: m.cfg.Required,
+			Description: m.cfg.Description, Category: m.cfg.Category, Labels: maps.Clone(m.cfg.Labels), Required: m.cfg.Required,
 			State: StateDisabled, Status: Status{Server: m.cfg.Name},
 		}
 		if m.group != nil {
@@ -91,6 +92,7 @@ func (r *Registry) Health(ctx context.Context, opts *HealthOptions) []Health {
 	}
 	setDefault(&o.Timeout, 5*time.Second)
 	setDefault(&o.Attempts, 3)
+	o.Attempts = max(o.Attempts, 1) // what was not asked is not healthy
 	setDefault(&o.Backoff, 500*time.Millisecond)
 	names := o.Servers
 	if len(names) == 0 {

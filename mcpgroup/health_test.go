@@ -197,3 +197,11 @@ func TestAResultIsAValue(t *testing.T) {
 		t.Error("a failure is a success")
 	}
 }
+
+func TestAServerThatIsNotAskedIsNotHealthy(t *testing.T) {
+	opts, _ := moody(func(int64) error { return errors.New("in a mood") })
+	r := newRegistry(t, opts, moodyServer)
+	if got := r.Health(userContext("alice"), &HealthOptions{Attempts: -1}); got[0].Healthy || got[0].Err == nil || got[0].Attempts != 1 {
+		t.Errorf("%+v", got)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/mcpfleet/mcpfleet/auth"
 	"github.com/mcpfleet/mcpfleet/session"
@@ -16,17 +17,25 @@ type member struct {
 	group *MCPFunctionGroup // nil if the server is disabled
 	chain *auth.Chain       // nil unless the server takes credentials
 
+	live atomic.Bool // it is part of the registry: what happens to it is a change
+
 	// lagging says that the server kept a listing waiting for longer than it is worth. Nobody waits for it again until
 	// it has answered.
 	lagging  atomic.Bool
-	fetching atomic.Bool           // while it lags, somebody asks it in the background
-	failure  atomic.Pointer[error] // what the last listing failed with
+	fetching atomic.Bool // while it lags, somebody asks it in the background
+	failure  atomic.Pointer[failedListing]
 
 	// mu guards all below. Nothing that can block runs while it is held.
 	mu      sync.Mutex
 	users   int           // operations under way
 	retired bool          // no new operations
 	unused  chan struct{} // closed once it is retired and nothing is under way
+}
+
+// failedListing is what the last listing of a server failed with, for a reason that is not one user's own.
+type failedListing struct {
+	err error
+	at  time.Time
 }
 
 // open reports whether the user of ctx may know of the server.

@@ -31,6 +31,7 @@ type Registry struct {
 	fleet  atomic.Pointer[fleet] // replaced as a whole, under change
 	change chan struct{}         // held by whoever changes the fleet: a change can take as long as a connect
 	closed atomic.Bool
+	down   chan struct{}   // closed when Close has ended
 	life   context.Context // ends with Close
 	end    context.CancelFunc
 
@@ -38,7 +39,6 @@ type Registry struct {
 	ended bool           // tasks are waited for
 	tasks sync.WaitGroup // retries, listings in the background, and members on their way out
 
-	views       views
 	subscribers subscribers
 
 	pins    *pinner // nil unless RegistryOptions.Pins is on
@@ -46,10 +46,12 @@ type Registry struct {
 	service *member // the registry's own tools; nil if it has none
 }
 
-// fleet is one configuration of a registry. It is immutable.
+// fleet is one configuration of a registry. It is immutable but for its views, which are gone with it: they hold servers
+// and their tools.
 type fleet struct {
 	members []*member // in the order of the configuration, which is the order of precedence
 	byName  map[string]*member
+	views   views
 }
 
 // RegistryOptions are the parts of a registry that are code. nil selects all defaults; the struct is copied.
@@ -101,7 +103,7 @@ const (
 
 // NewRegistry makes a registry without servers.
 func NewRegistry(opts *RegistryOptions) (*Registry, error) {
-	r := &Registry{change: make(chan struct{}, 1)}
+	r := &Registry{change: make(chan struct{}, 1), down: make(chan struct{})}
 	r.life, r.end = context.WithCancel(context.Background())
 	if opts != nil {
 		r.opts = *opts
@@ -136,6 +138,9 @@ func NewRegistry(opts *RegistryOptions) (*Registry, error) {
 		if r.service, err = r.newService(); err != nil {
 			return nil, err
 		}
+	}
+	if o := &r.opts; o.Patience < 0 || o.Concurrency < 0 || o.DrainTimeout < 0 {
+		return nil, errors.New("mcpgroup: RegistryOptions: Patience, Concurrency and DrainTimeout must not be negative; 0 selects the default")
 	}
 	setDefault(&r.opts.Patience, defaultPatience)
 	setDefault(&r.opts.Concurrency, defaultConcurrency)
@@ -232,13 +237,17 @@ func (r *Registry) enter(ctx context.Context, server string) (*member, error) {
 
 // build makes the member of a server. It connects to nothing.
 func (r *Registry) build(cfg ServerConfig) (*member, error) {
+	cfg = cfg.clone() // the caller may change a map, and reload
 	m := &member{cfg: cfg, unused: make(chan struct{})}
+	if !validServerName(cfg.Name) {
+		return nil, &ConfigError{Server: cleanText(cfg.Name, 64), Field: "Name", Reason: "must be 1 to 64 of [A-Za-z0-9_-]"}
+	}
 	if cfg.Disabled {
 		return m, nil
 	}
 	var opts Options
 	if r.opts.Options != nil {
-		o, err := r.opts.Options(cfg)
+		o, err := r.opts.Options(cfg.clone())
 		if err != nil {
 			return nil, &ConfigError{Server: cfg.Name, Field: "Options", Reason: redact(err)}
 		}
@@ -261,7 +270,12 @@ func (r *Registry) build(cfg ServerConfig) (*member, error) {
 	if m.group, err = New(cfg, &opts); err != nil {
 		return nil, err
 	}
-	m.group.listed, m.group.pins = r.changed, r.pins
+	m.group.pins = r.pins
+	m.group.listed = func() {
+		if m.live.Load() {
+			r.changed()
+		}
+	}
 	return m, nil
 }
 
@@ -286,7 +300,7 @@ func (r *Registry) authorize(cfg ServerConfig, opts *Options) error {
 			return &ConfigError{Server: cfg.Name, Field: "OAuth", Reason: "is set, and RegistryOptions.OAuth is not"}
 		}
 		var err error
-		if chain.OAuth, err = r.opts.OAuth(cfg); err != nil {
+		if chain.OAuth, err = r.opts.OAuth(cfg.clone()); err != nil {
 			return &ConfigError{Server: cfg.Name, Field: "OAuth", Reason: redact(err)}
 		}
 	}
@@ -308,7 +322,7 @@ func (r *Registry) asService(ctx context.Context, tenant string) context.Context
 
 // reach connects to a server and lists its tools. That a user would have to authorize first shows that it is there.
 func (r *Registry) reach(ctx context.Context, m *member) error {
-	_, err := m.group.Tools(r.asService(ctx, m.cfg.Tenant))
+	_, err := m.group.list(r.asService(ctx, m.cfg.Tenant), false) // past the host's filter: nobody looks at them
 	var required *auth.AuthRequiredError
 	if errors.As(err, &required) {
 		return nil
@@ -368,9 +382,10 @@ func (r *Registry) background(fn func()) bool {
 // called more than once.
 func (r *Registry) Close() error {
 	if !r.closed.CompareAndSwap(false, true) {
-		r.tasks.Wait()
+		<-r.down
 		return nil
 	}
+	defer close(r.down)
 	r.end()
 	r.change <- struct{}{} // a reload under way ends first
 	old := r.fleet.Load()

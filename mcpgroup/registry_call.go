@@ -29,7 +29,7 @@ func (r *Registry) find(ctx context.Context, name string, scope *AgentView) (*To
 	if r.closed.Load() {
 		return nil, &Error{Op: "call", Tool: cleanText(name, 128), Outcome: NotSent, Err: ErrClosed}
 	}
-	v, unavailable := r.gather(ctx, scope, "")
+	v, unavailable := r.gather(ctx, scope)
 	if t := v.byName[name]; t != nil {
 		return t, nil
 	}

@@ -601,3 +601,19 @@ func TestClosingARegistryIsFinal(t *testing.T) {
 		t.Error("the subscription is not closed")
 	}
 }
+
+// A host may close a group that it got from the registry: that server is then down, and no listing hangs.
+func TestAGroupClosedByTheHostIsDown(t *testing.T) {
+	r := newRegistry(t, nil, local("a", "x"), local("b", "y"))
+	group, err := r.Get("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := group.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l, err := r.List(userContext("alice"), Filter{})
+	if err != nil || !slices.Equal(namesOf(l.Tools), []string{"y"}) || !errors.Is(l.Unavailable["a"], ErrClosed) {
+		t.Errorf("listed %+v, %v", l, err)
+	}
+}

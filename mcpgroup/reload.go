@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 )
 
@@ -102,8 +103,9 @@ func (r *Registry) apply(ctx context.Context, configs []ServerConfig) (diff Diff
 	old := r.fleet.Load()
 	next := &fleet{byName: make(map[string]*member, len(configs))}
 	var built, replaced []*member
+	applied := false
 	defer func() {
-		if err == nil {
+		if applied { // and not if RegistryOptions.Options panics
 			return
 		}
 		for _, m := range built {
@@ -158,6 +160,10 @@ func (r *Registry) apply(ctx context.Context, configs []ServerConfig) (diff Diff
 		return Diff{}, err
 	}
 
+	for _, m := range built {
+		m.live.Store(true)
+	}
+	applied = true
 	r.fleet.Store(next)
 	for _, m := range replaced {
 		if r.pins != nil && next.byName[m.cfg.Name] == nil {
@@ -165,7 +171,7 @@ func (r *Registry) apply(ctx context.Context, configs []ServerConfig) (diff Diff
 		}
 		r.drain(m)
 	}
-	if !diff.Empty() {
+	if !diff.Empty() || !slices.Equal(old.members, next.members) { // names depend on the order
 		r.changed()
 	}
 	return diff, nil

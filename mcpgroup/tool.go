@@ -30,6 +30,7 @@ type Tool struct {
 	Meta        mcp.Meta
 
 	group   *MCPFunctionGroup
+	base    *Tool  // the tool as its group lists it; nil if it is that one
 	via     router // what listed the tool, if not the group itself
 	id      string
 	sum     [sha256.Size]byte // of what an agent sees of the tool
