@@ -36,8 +36,8 @@ type AgentServer struct {
 	Include, Exclude []string
 }
 
-// AgentView is a registry as one agent sees it. What it does not list cannot be called, and what cannot be called is not
-// listed. It follows the registry and is safe for concurrent use.
+// AgentView is a registry as one agent sees it. What it lets the agent call is listed, unless another tool has the name
+// ([Listing.Problems]), and what cannot be called is not. It follows the registry and is safe for concurrent use.
 type AgentView struct {
 	r           *Registry
 	id          string

@@ -49,6 +49,11 @@ type tracker struct {
 	stale   atomic.Bool  // a change was notified after current was fetched
 	fetched atomic.Int64 // when the last fetch began, whether or not it succeeded, in Unix nanoseconds
 	flight  singleflight.Group
+
+	// lagging says that the server kept a registry's listing waiting for longer than it is worth. Nobody waits for this
+	// list again until it has come.
+	lagging  atomic.Bool
+	fetching atomic.Bool // while it lags, somebody asks for it in the background
 }
 
 // listing is a tool list and how long it holds.
@@ -240,20 +245,21 @@ func (c *catalogue) serves(ctx context.Context, id session.ID, t *tracker, l *li
 }
 
 // peek returns the list that is known for id, or nil, and whether it is good enough for now. It waits for nothing.
-func (c *catalogue) peek(ctx context.Context, id session.ID) (l *toolList, good bool) {
-	t := c.tracker(id)
+func (c *catalogue) peek(ctx context.Context, id session.ID) (t *tracker, l *toolList, good bool) {
+	t = c.tracker(id)
 	known := t.current.Load()
 	if known == nil {
-		return nil, false
+		return t, nil, false
 	}
-	return known.toolList, c.serves(ctx, id, t, known)
+	return t, known.toolList, c.serves(ctx, id, t, known)
 }
 
 // personal reports whether err has to do with who asked.
 func personal(err error) bool {
 	var credential *CredentialError
 	var identity *session.IdentityError
-	return errors.As(err, &credential) || errors.As(err, &identity) || errors.Is(err, ErrUnauthorized)
+	var limit *session.LimitError
+	return errors.As(err, &credential) || errors.As(err, &identity) || errors.Is(err, ErrUnauthorized) || errors.As(err, &limit) && limit.PerUser
 }
 
 // fetcher returns the function that fetches id's list into t. It runs detached from the caller, since others wait for

@@ -38,6 +38,8 @@ type Listing struct {
 	// Unavailable are the servers whose tools are not known, with the reason. Those of servers that are down but were
 	// reached before are listed as they were last seen.
 	Unavailable map[string]error
+	// Problems are the tools, by id, that have no name here because others want the same. They can be called by id.
+	Problems []Problem
 }
 
 // List returns the tools that the user of ctx may see. It waits at most [RegistryOptions.Patience] for servers that do not
@@ -62,6 +64,9 @@ func (r *Registry) list(ctx context.Context, f Filter, scope *AgentView) (*Listi
 	}
 	v, unavailable := r.gather(ctx, scope)
 	l := &Listing{Unavailable: unavailable}
+	if scope == nil { // which of an agent's tools are withheld is not for the agent to know
+		l.Problems = slices.Clone(v.problems)
+	}
 	words := strings.Fields(strings.ToLower(f.Search))
 	digest := sha256.New()
 	var all []*Tool
@@ -159,9 +164,8 @@ func (r *Registry) gatherFrom(f *fleet, ctx context.Context, scope *AgentView) (
 	answers := make(chan answer, len(members))
 	waiting := 0
 	for i, m := range members {
-		known, good, err := m.group.peek(ctx)
+		t, known, good, err := m.group.peek(ctx)
 		lists[i] = known
-		lagging := m.lagging.Load()
 		failed := m.failure.Load()
 		switch {
 		case errors.Is(err, ErrClosed) && r.fleet.Load() != f:
@@ -173,20 +177,20 @@ func (r *Registry) gatherFrom(f *fleet, ctx context.Context, scope *AgentView) (
 			if known == nil {
 				unavailable[m.cfg.Name] = failed.err
 			}
-		case lagging:
+		case t.lagging.Load():
 			if known == nil {
 				unavailable[m.cfg.Name] = lags(m)
 			}
-			if m.fetching.CompareAndSwap(false, true) {
+			if t.fetching.CompareAndSwap(false, true) {
 				r.background(func() {
-					defer m.fetching.Store(false)
-					_, _ = r.fetch(ctx, m) // the next listing finds what it brought
+					defer t.fetching.Store(false)
+					_, _ = r.fetch(ctx, m, t) // the next listing finds what it brought
 				})
 			}
 		default:
 			// Whoever waits gives up after a while; the fetch goes on, for the next listing.
 			if r.background(func() {
-				l, err := r.fetch(ctx, m)
+				l, err := r.fetch(ctx, m, t)
 				answers <- answer{i, l, err}
 			}) {
 				waiting++
@@ -222,7 +226,7 @@ func (r *Registry) gatherFrom(f *fleet, ctx context.Context, scope *AgentView) (
 		if answered[i] || waiting == 0 {
 			continue
 		}
-		known, good, err := m.group.peek(ctx)
+		t, known, good, err := m.group.peek(ctx)
 		switch {
 		case err != nil && lists[i] == nil:
 			unavailable[m.cfg.Name] = err
@@ -232,7 +236,7 @@ func (r *Registry) gatherFrom(f *fleet, ctx context.Context, scope *AgentView) (
 			unavailable[m.cfg.Name] = lags(m)
 		}
 		if err == nil && !good && ctx.Err() == nil {
-			m.lagging.Store(true)
+			t.lagging.Store(true)
 		}
 	}
 	return f.views.of(r, members, lists), unavailable, false
@@ -250,8 +254,8 @@ func lags(m *member) error {
 
 var errLagging = errors.New("the server has not answered yet; its tools are listed once it has")
 
-// fetch lists the tools of a member, for as long as that takes.
-func (r *Registry) fetch(ctx context.Context, m *member) (*toolList, error) {
+// fetch lists the tools of a member, for as long as that takes. t is the list.
+func (r *Registry) fetch(ctx context.Context, m *member, t *tracker) (*toolList, error) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(r.life, cancel)()
@@ -262,7 +266,7 @@ func (r *Registry) fetch(ctx context.Context, m *member) (*toolList, error) {
 	l, err := m.group.list(ctx, false)
 	switch {
 	case err == nil:
-		m.lagging.Store(false)
+		t.lagging.Store(false)
 		m.failure.Store(nil)
 	case !personal(err): // what is one user's own is not told to others
 		m.failure.Store(&failedListing{err, time.Now()})
@@ -277,6 +281,8 @@ type view struct {
 	tools   []*Tool // sorted by name
 	byName  map[string]*Tool
 	byID    map[string]*Tool
+
+	problems []Problem
 }
 
 // views remembers the last views. Making one takes milliseconds where there are thousands of tools, and most users of a
@@ -357,6 +363,8 @@ func newView(r *Registry, members []*member, lists []*toolList) *view {
 			t.Name = name.Exposed
 			v.byName[t.Name] = &t
 			v.tools = append(v.tools, &t)
+		} else {
+			v.problems = append(v.problems, Problem{Tool: t.id, Reason: name.Err.Error()})
 		}
 		v.byID[t.id] = &t
 	}

@@ -7,6 +7,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/mcpfleet/mcpfleet/session"
 )
 
 // A tool has one name, whatever else is asked for with it: a call by a name must not end at another server's tool.
@@ -62,4 +67,28 @@ func TestAGroupsFilterSeesTheSameToolInListingsAndCalls(t *testing.T) {
 	if _, err := r.Call(ctx, "a.x", nil); !errors.Is(err, ErrToolNotFound) {
 		t.Errorf("what is not listed is called: %v", err)
 	}
+}
+
+// A server that keeps one user waiting may have the tools of another at hand.
+func TestAUserWhoseToolsDoNotComeKeepsNoOtherWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		opts := &RegistryOptions{Options: func(ServerConfig) (*Options, error) {
+			return &Options{NewServer: func(ctx context.Context, key session.Key) (*mcp.Server, error) {
+				if key.User == "mallory" {
+					<-ctx.Done()
+					return nil, ctx.Err()
+				}
+				return local("a", "x").Server, nil
+			}}, nil
+		}}
+		r := newRegistry(t, opts, ServerConfig{Name: "a", PerUserTools: true})
+		for range 3 {
+			if got := listed(t, r, userContext("mallory"), Filter{}); len(got) != 0 {
+				t.Fatalf("mallory is shown %q", got)
+			}
+		}
+		if got := listed(t, r, userContext("bob"), Filter{}); !slices.Equal(got, []string{"x"}) {
+			t.Errorf("bob is shown %q", got)
+		}
+	})
 }

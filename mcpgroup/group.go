@@ -14,6 +14,7 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/mcpfleet/mcpfleet/auth"
 	"github.com/mcpfleet/mcpfleet/internal/mcphttp"
 	"github.com/mcpfleet/mcpfleet/session"
 )
@@ -146,10 +147,24 @@ func (g *MCPFunctionGroup) opened(c *conn) {
 func (g *MCPFunctionGroup) noteSync(err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.state.lastError = err
+	g.state.lastError = forOthers(err)
 	if err == nil {
 		g.state.lastSync = time.Now()
 	}
+}
+
+// forOthers returns err without what is for the eyes of one user: a status is shown to others.
+func forOthers(err error) error {
+	var required *auth.AuthRequiredError
+	if !errors.As(err, &required) {
+		return err
+	}
+	shown := error(&CredentialError{Err: &auth.AuthRequiredError{Server: required.Server, User: required.User}})
+	var e *Error
+	if errors.As(err, &e) {
+		shown = &Error{Op: e.Op, Server: e.Server, Tool: e.Tool, Outcome: e.Outcome, Err: shown}
+	}
+	return shown
 }
 
 // Name returns the server's name.
@@ -183,13 +198,13 @@ func (g *MCPFunctionGroup) list(ctx context.Context, refresh bool) (*toolList, e
 
 // peek returns the tools that are known for the user of ctx, or nil, and whether they are good enough for now. It waits
 // for nothing.
-func (g *MCPFunctionGroup) peek(ctx context.Context) (l *toolList, good bool, err error) {
+func (g *MCPFunctionGroup) peek(ctx context.Context) (t *tracker, l *toolList, good bool, err error) {
 	id, err := g.listID(ctx)
 	if err != nil {
-		return nil, false, &Error{Op: "list tools", Server: g.cfg.Name, Outcome: NotSent, Err: err}
+		return nil, nil, false, &Error{Op: "list tools", Server: g.cfg.Name, Outcome: NotSent, Err: err}
 	}
-	l, good = g.catalogue.peek(ctx, id)
-	return l, good, nil
+	t, l, good = g.catalogue.peek(ctx, id)
+	return t, l, good, nil
 }
 
 // lookup finds a tool by exposed name. A known list answers whatever its age; a name it does not have is looked for in a

@@ -15,6 +15,7 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/mcpfleet/mcpfleet/auth"
 	"github.com/mcpfleet/mcpfleet/session"
 )
 
@@ -203,5 +204,24 @@ func TestAServerThatIsNotAskedIsNotHealthy(t *testing.T) {
 	r := newRegistry(t, opts, moodyServer)
 	if got := r.Health(userContext("alice"), &HealthOptions{Attempts: -1}); got[0].Healthy || got[0].Err == nil || got[0].Attempts != 1 {
 		t.Errorf("%+v", got)
+	}
+}
+
+// Whoever opens the URL of another's prompt gives their access to that user.
+func TestAStatusShowsNobodyWhereAnotherAuthorizes(t *testing.T) {
+	opts := &RegistryOptions{Options: func(ServerConfig) (*Options, error) {
+		return &Options{NewServer: func(_ context.Context, key session.Key) (*mcp.Server, error) {
+			return nil, &CredentialError{Err: &auth.AuthRequiredError{Server: "a", User: key, URL: "https://login.example/s3cret"}}
+		}}, nil
+	}}
+	r := newRegistry(t, opts, ServerConfig{Name: "a"})
+	var required *auth.AuthRequiredError
+	if l, err := r.List(userContext("alice"), Filter{}); err != nil || !errors.As(l.Unavailable["a"], &required) || required.URL == "" {
+		t.Fatalf("alice herself is told %+v, %v", l, err)
+	}
+	s := r.Status()[0]
+	required = nil
+	if s.State != StateAuthRequired || !errors.As(s.LastError, &required) || required.URL != "" || required.Wait != nil {
+		t.Errorf("%+v, %+v", s, required)
 	}
 }

@@ -19,11 +19,7 @@ type member struct {
 
 	live atomic.Bool // it is part of the registry: what happens to it is a change
 
-	// lagging says that the server kept a listing waiting for longer than it is worth. Nobody waits for it again until
-	// it has answered.
-	lagging  atomic.Bool
-	fetching atomic.Bool // while it lags, somebody asks it in the background
-	failure  atomic.Pointer[failedListing]
+	failure atomic.Pointer[failedListing]
 
 	// mu guards all below. Nothing that can block runs while it is held.
 	mu      sync.Mutex

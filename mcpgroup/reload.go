@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -115,15 +116,17 @@ func (r *Registry) apply(ctx context.Context, configs []ServerConfig) (diff Diff
 		}
 	}()
 	var errs []error
+	folded := make(map[string]bool, len(configs)) // names of tools differ by more than case, and may begin with their server's
 	for _, cfg := range configs {
 		if cfg.Name == serviceName && r.service != nil {
 			errs = append(errs, &ConfigError{Server: cfg.Name, Field: "Name", Reason: "is the name of the registry's own tools; choose another"})
 			continue
 		}
-		if next.byName[cfg.Name] != nil {
-			errs = append(errs, &ConfigError{Server: cfg.Name, Field: "Name", Reason: "two servers have this name"})
+		if folded[strings.ToLower(cfg.Name)] {
+			errs = append(errs, &ConfigError{Server: cfg.Name, Field: "Name", Reason: "two servers have this name, or one that differs in case only"})
 			continue
 		}
+		folded[strings.ToLower(cfg.Name)] = true
 		before := old.byName[cfg.Name]
 		m := before
 		switch {
