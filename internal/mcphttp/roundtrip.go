@@ -55,7 +55,14 @@ func (t tripper) RoundTrip(req *http.Request) (*http.Response, error) {
 // that is refused for want of authorization is sent once more if [Config.Refused] has found a remedy, for each of the two
 // statuses that say so.
 func (c *Chain) send(ctx context.Context, req *http.Request, x *Exchange, extra map[string]string) (*http.Response, error) {
-	unauthorized, forbidden := c.cfg.Refused != nil, c.cfg.Refused != nil
+	if c.cfg.Refused == nil {
+		return c.sendOnce(ctx, req, x, extra)
+	}
+	return c.sendRefusable(ctx, req, x, extra)
+}
+
+func (c *Chain) sendRefusable(ctx context.Context, req *http.Request, x *Exchange, extra map[string]string) (*http.Response, error) {
+	unauthorized, forbidden := true, true
 	for {
 		resp, err := c.sendOnce(ctx, req, x, extra)
 		if err != nil {
