@@ -102,7 +102,7 @@ func TestWhatARemovedServerListedIsNotKept(t *testing.T) {
 	}
 	gone := make(chan struct{})
 	runtime.AddCleanup(group, func(struct{}) { close(gone) }, struct{}{})
-	group = nil
+	group = nil //nolint:ineffassign // nothing here may keep it alive
 	if err := r.Remove(t.Context(), "b"); err != nil {
 		t.Fatal(err)
 	}
