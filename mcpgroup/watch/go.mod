@@ -1,0 +1,23 @@
+module github.com/mcpfleet/mcpfleet/mcpgroup/watch
+
+go 1.26.0
+
+replace github.com/mcpfleet/mcpfleet => ../..
+
+require (
+	github.com/fsnotify/fsnotify v1.10.1
+	github.com/mcpfleet/mcpfleet v0.0.0
+	github.com/modelcontextprotocol/go-sdk v1.8.0
+	go.uber.org/goleak v1.3.0
+)
+
+require (
+	github.com/google/jsonschema-go v0.4.3 // indirect
+	github.com/segmentio/asm v1.1.3 // indirect
+	github.com/segmentio/encoding v0.5.4 // indirect
+	github.com/yosida95/uritemplate/v3 v3.0.2 // indirect
+	golang.org/x/oauth2 v0.35.0 // indirect
+	golang.org/x/sync v0.24.0 // indirect
+	golang.org/x/sys v0.41.0 // indirect
+	golang.org/x/time v0.15.0 // indirect
+)
