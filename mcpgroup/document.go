@@ -15,7 +15,7 @@ import (
 type Config struct {
 	Servers []ServerConfig
 	// Warnings are members of the document that nobody knows. Other programs keep theirs in the same file, so they are
-	// no errors; a misspelt name is one of them.
+	// no errors; a misspelt name is one of them. There are at most 100.
 	Warnings []DocumentProblem
 }
 
@@ -97,7 +97,7 @@ func ReadConfigFile(path string, opts *ConfigOptions) (*Config, error) {
 //	auth                            {"credential": id} or {"oauth": {...}}
 //
 // ${NAME} and ${NAME:-default} are replaced in every string but names. The error is a [*DocumentError] with every problem
-// there is.
+// there is, up to 100.
 func ReadConfig(r io.Reader, opts *ConfigOptions) (*Config, error) { return readConfig(r, "", opts) }
 
 func readConfig(r io.Reader, source string, opts *ConfigOptions) (*Config, error) {
