@@ -102,7 +102,7 @@ func TestWaitReadyWaitsForAllSideBySide(t *testing.T) {
 		r := newRegistry(t, opts, local("a", "x"), moodyServer, local("b", "y"))
 		var told []Progress
 		err := r.WaitReady(userContext("alice"), nil, &WaitOptions{Interval: time.Second, OnProgress: func(p Progress) { told = append(told, p) }})
-		if err != nil || time.Since(start) < 5*time.Second || time.Since(start) > 8*time.Second {
+		if err != nil || time.Since(start) < 5*time.Second || time.Since(start) > 30*time.Second { // the pauses between connects are random
 			t.Errorf("%v after %v and %d attempts", err, time.Since(start), attempts.Load())
 		}
 		var ready []int
