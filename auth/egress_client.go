@@ -4,7 +4,8 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"strings"
+
+	"github.com/mcpfleet/mcpfleet/internal/httptext"
 )
 
 // maxRedirects is how many redirects of one origin are followed.
@@ -70,24 +71,9 @@ func (t *egressTripper) check(r *http.Request) error {
 		if hops > maxRedirects {
 			return &EgressError{Host: shownHost(r.URL.Hostname()), Reason: "it is the sixth redirect in a row"}
 		}
-		if !sameOrigin(q.URL, q.Response.Request.URL) {
+		if !httptext.SameOrigin(q.URL, q.Response.Request.URL) {
 			return &EgressError{Host: shownHost(r.URL.Hostname()), Reason: "a redirect leads there, away from the origin of the request"}
 		}
 	}
 	return nil
-}
-
-// sameOrigin compares scheme, host and port (RFC 6454 section 5). Letters beyond ASCII must be the same: Unicode folds
-// some, such as ς and σ, that are different names in DNS.
-func sameOrigin(a, b *url.URL) bool {
-	return a.Scheme == b.Scheme && lowerASCII(hostPort(a)) == lowerASCII(hostPort(b))
-}
-
-func lowerASCII(s string) string {
-	return strings.Map(func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			r += 'a' - 'A'
-		}
-		return r
-	}, s)
 }

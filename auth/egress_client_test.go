@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/mcpfleet/mcpfleet/internal/httptext"
 )
 
 // An internet is one TLS server and one without, behind all names. Which host a client meant stands in the requests.
@@ -261,7 +263,7 @@ func TestOriginsAreComparedAsDNSComparesNames(t *testing.T) {
 		if errA != nil || errB != nil {
 			t.Fatal(errA, errB)
 		}
-		if got := sameOrigin(a, b); got != tt.same || sameOrigin(b, a) != tt.same {
+		if got := httptext.SameOrigin(a, b); got != tt.same || httptext.SameOrigin(b, a) != tt.same {
 			t.Errorf("sameOrigin(%s, %s) = %t, want %t", a, b, got, tt.same)
 		}
 	}

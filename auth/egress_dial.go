@@ -57,15 +57,12 @@ type egressDialer struct {
 // proxy checks the URL of a request and returns the proxy it goes through. The transport calls it for every request that
 // may need a connection; what it does not call it for goes to the same host and port as a request before.
 func (d *egressDialer) proxy(r *http.Request) (*url.URL, error) {
-	if err := d.CheckURL(r.URL); err != nil {
+	if err := d.CheckURL(r.URL); err != nil || d.Proxy == nil {
 		return nil, err
 	}
-	var p *url.URL
-	if d.Proxy != nil {
-		var err error
-		if p, err = d.Proxy(r); err != nil {
-			return nil, err
-		}
+	p, err := d.Proxy(r)
+	if err != nil {
+		return nil, err
 	}
 	if p != nil {
 		d.proxies.Store(hostPort(p), true)

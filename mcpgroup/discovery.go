@@ -280,7 +280,6 @@ type view struct {
 	members map[string]*member
 	tools   []*Tool // sorted by name
 	byName  map[string]*Tool
-	byID    map[string]*Tool
 
 	problems []Problem
 }
@@ -338,7 +337,7 @@ func (v *view) of(members []*member) bool {
 }
 
 func newView(r *Registry, members []*member, lists []*toolList) *view {
-	v := &view{lists: lists, members: make(map[string]*member, len(members)), byName: map[string]*Tool{}, byID: map[string]*Tool{}}
+	v := &view{lists: lists, members: make(map[string]*member, len(members)), byName: map[string]*Tool{}}
 	var requests []nameRequest
 	var tools []*Tool
 	for i, m := range members {
@@ -366,7 +365,6 @@ func newView(r *Registry, members []*member, lists []*toolList) *view {
 		} else {
 			v.problems = append(v.problems, Problem{Tool: t.id, Reason: name.Err.Error()})
 		}
-		v.byID[t.id] = &t
 	}
 	slices.SortFunc(v.tools, func(a, b *Tool) int { return strings.Compare(a.Name, b.Name) })
 	return v

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"sync/atomic"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/mcpfleet/mcpfleet/internal/recovery"
 	"github.com/mcpfleet/mcpfleet/session"
 )
 
@@ -136,21 +136,12 @@ func (g *MCPFunctionGroup) protect(what string, fn func()) error {
 	return err
 }
 
-func protect(what string, fn func()) (err error) {
-	done := make(chan struct{})
-	go func() {
-		normal := false
-		defer func() {
-			if v := recover(); v != nil {
-				err = fmt.Errorf("mcpgroup: %s: %w", what, &session.PanicError{Value: v, Stack: debug.Stack()})
-			} else if !normal {
-				err = fmt.Errorf("mcpgroup: %s called runtime.Goexit", what)
-			}
-			close(done)
-		}()
-		fn()
-		normal = true
-	}()
-	<-done
+func protect(what string, fn func()) error {
+	_, err := recovery.Call(func() (struct{}, error) { fn(); return struct{}{}, nil }, func(value any, stack []byte) error {
+		if value == nil {
+			return fmt.Errorf("mcpgroup: %s called runtime.Goexit", what)
+		}
+		return fmt.Errorf("mcpgroup: %s: %w", what, &session.PanicError{Value: value, Stack: stack})
+	})
 	return err
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
+
+	"github.com/mcpfleet/mcpfleet/internal/httptext"
 )
 
 const (
@@ -97,7 +99,7 @@ func (c *Client) discoverWithout(ctx context.Context) (*discovery, error) {
 func (w *web) resource(ctx context.Context, resource *url.URL, advertised string) (*oauthex.ProtectedResourceMetadata, error) {
 	if advertised != "" {
 		u, err := url.Parse(advertised)
-		if err != nil || !sameOrigin(u, resource) || u.User != nil {
+		if err != nil || !httptext.SameOrigin(u, resource) || u.User != nil {
 			if err := w.endpoint("resource_metadata", advertised); err != nil {
 				return nil, err
 			}

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
+
+	"github.com/mcpfleet/mcpfleet/internal/httptext"
 )
 
 // Whatever comes back with a browser: only the right code for the right state gives a token, and errors are typed and
@@ -97,7 +99,7 @@ func FuzzRecords(f *testing.F) {
 		again[pendingRecord](t, data)
 		again[stateRecord](t, data)
 		again[bindingRecord](t, data)
-		if r, err := decodeRecord[tokenRecord](data); err == nil && (!isToken(r.Access) || r.For == "") {
+		if r, err := decodeRecord[tokenRecord](data); err == nil && (!httptext.B64Token(r.Access) || r.For == "") {
 			t.Errorf("a token %q for %q", r.Access, r.For)
 		}
 	})

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+
+	"github.com/mcpfleet/mcpfleet/internal/httptext"
 )
 
 // A guard says which URLs of an authorization server are used at all. Which addresses they may resolve to is up to the
@@ -54,38 +56,11 @@ func redirectURI(raw string) error {
 
 // isLoopback reports whether a host name or address means this machine.
 func isLoopback(host string) bool {
-	if lower(host) == "localhost" {
+	if httptext.Lower(host) == "localhost" {
 		return true
 	}
 	a, err := netip.ParseAddr(host)
 	return err == nil && a.Unmap().IsLoopback()
-}
-
-// sameOrigin compares schemes, hosts and ports (RFC 6454 section 4).
-func sameOrigin(a, b *url.URL) bool {
-	return a.Scheme == b.Scheme && lower(a.Hostname()) == lower(b.Hostname()) && port(a) == port(b)
-}
-
-// lower maps A to Z alone. Unicode has more letters that differ in case only, such as the Kelvin sign and k: names with
-// those may belong to two hosts.
-func lower(host string) string {
-	b := []byte(host)
-	for i, c := range b {
-		if 'A' <= c && c <= 'Z' {
-			b[i] = c + 'a' - 'A'
-		}
-	}
-	return string(b)
-}
-
-func port(u *url.URL) string {
-	switch {
-	case u.Port() != "":
-		return u.Port()
-	case u.Scheme == "http":
-		return "80"
-	}
-	return "443"
 }
 
 // sameIssuer compares issuer identifiers. RFC 8414 section 3.3 wants them identical; a slash at the end is forgiven, as
@@ -102,19 +77,4 @@ func isScope(s string) bool {
 		}
 	}
 	return s != ""
-}
-
-// isToken reports whether s is a b64token of RFC 6750 section 2.1: what can be sent as a bearer token.
-func isToken(s string) bool {
-	s = strings.TrimRight(s, "=")
-	for i := range len(s) {
-		if !alphanumeric(s[i]) && strings.IndexByte("-._~+/", s[i]) < 0 {
-			return false
-		}
-	}
-	return s != ""
-}
-
-func alphanumeric(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }

@@ -15,9 +15,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/mcpfleet/mcpfleet/auth"
-	"github.com/mcpfleet/mcpfleet/session"
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
+
+	"github.com/mcpfleet/mcpfleet/auth"
+	"github.com/mcpfleet/mcpfleet/internal/httptext"
+	"github.com/mcpfleet/mcpfleet/session"
 )
 
 // answers makes one endpoint answer with h.
@@ -520,7 +522,7 @@ func TestOriginsAreComparedInASCII(t *testing.T) {
 	} {
 		a, _ := url.Parse(tt.a)
 		b, _ := url.Parse(tt.b)
-		if got := sameOrigin(a, b); got != tt.same {
+		if got := httptext.SameOrigin(a, b); got != tt.same {
 			t.Errorf("sameOrigin(%q, %q) = %t", tt.a, tt.b, got)
 		}
 	}

@@ -11,9 +11,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mcpfleet/mcpfleet/auth"
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
 	"golang.org/x/oauth2"
+
+	"github.com/mcpfleet/mcpfleet/auth"
+	"github.com/mcpfleet/mcpfleet/internal/httptext"
 )
 
 // The formats of what is kept in the store. Each has a version, so that processes of two releases can share a store: a
@@ -116,7 +118,7 @@ func decodeRecord[T interface{ valid() bool }](data []byte) (T, error) {
 }
 
 func (r tokenRecord) valid() bool {
-	return r.Version == wireVersion && isToken(r.Access) && r.For != "" && r.Server.Issuer != "" && r.Server.Token != ""
+	return r.Version == wireVersion && httptext.B64Token(r.Access) && r.For != "" && r.Server.Issuer != "" && r.Server.Token != ""
 }
 func (r clientRecord) valid() bool {
 	return r.Version == wireVersion && r.ID != "" && r.Kind != "" && r.Method != ""
@@ -291,7 +293,7 @@ func (r *tokenRecord) expired() bool { return !r.Expiry.IsZero() && !time.Now().
 // newToken checks what an authorization server issued, and makes the record of it.
 func (c *Client) newToken(t *oauth2.Token, want request, client clientRecord) (*tokenRecord, error) {
 	switch {
-	case t == nil || !isToken(t.AccessToken) || len(t.AccessToken) > 64<<10:
+	case t == nil || !httptext.B64Token(t.AccessToken) || len(t.AccessToken) > 64<<10:
 		return nil, fmt.Errorf("the access_token is malformed (RFC 6750 section 2.1): %w", ErrTokenResponse)
 	case t.TokenType != "" && !strings.EqualFold(t.TokenType, "bearer"):
 		return nil, fmt.Errorf("the token_type is not Bearer: %w", ErrTokenResponse)

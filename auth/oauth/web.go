@@ -13,6 +13,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/mcpfleet/mcpfleet/internal/httptext"
 )
 
 const (
@@ -67,7 +69,7 @@ func (w *web) get(ctx context.Context, address string, v any) error {
 // checkRedirect lets a document move within its origin.
 func (w *web) checkRedirect(req *http.Request, via []*http.Request) error {
 	switch {
-	case !sameOrigin(req.URL, via[0].URL) || req.URL.User != nil:
+	case !httptext.SameOrigin(req.URL, via[0].URL) || req.URL.User != nil:
 		return fmt.Errorf("to another origin: %w", ErrRedirect)
 	case len(via) > maxRedirects:
 		return fmt.Errorf("more than %d: %w", maxRedirects, ErrRedirect)

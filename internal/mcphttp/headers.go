@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/mcpfleet/mcpfleet/internal/httptext"
 )
 
 const (
@@ -75,13 +77,13 @@ func checkHeaders(h http.Header) (http.Header, error) {
 func checkHeader(name string, values []string) (string, error) {
 	canonical := http.CanonicalHeaderKey(name)
 	switch {
-	case !isToken(name):
+	case !httptext.Token(name):
 		return "", &HeaderError{cleanText(name, 64), "is not a valid header name (RFC 9110 section 5.1)"}
 	case reserved[canonical] || strings.HasPrefix(canonical, "Mcp-"):
 		return "", &HeaderError{canonical, "is set by the transport itself; remove it"}
 	}
 	for _, v := range values {
-		if reason := checkValue(canonical, v); reason != "" {
+		if reason := httptext.FieldFault(canonical, v); reason != "" {
 			return "", &HeaderError{canonical, reason}
 		}
 	}
@@ -89,58 +91,6 @@ func checkHeader(name string, values []string) (string, error) {
 		return "", &HeaderError{canonical, fmt.Sprintf("has %d values, want 1", len(values))}
 	}
 	return canonical, nil
-}
-
-// checkValue returns what is wrong with a value. It is stricter than RFC 9110 section 5.5, which leaves room for bytes
-// beyond ASCII: no two servers agree on what those mean, and in a credential they are a mistake.
-func checkValue(name, v string) string {
-	for i := range len(v) {
-		if v[i] < ' ' || v[i] > '~' {
-			return "has a value with a byte that is not printable ASCII"
-		}
-	}
-	if v != "" && (v[0] == ' ' || v[len(v)-1] == ' ') {
-		return "has a value that begins or ends with a space"
-	}
-	if name != "Authorization" && name != "Proxy-Authorization" {
-		return ""
-	}
-	if v == "" {
-		return "is empty; leave it out to send no credential"
-	}
-	scheme, token, _ := strings.Cut(v, " ")
-	switch {
-	case strings.EqualFold(scheme, "Bearer") && !isB64Token(token):
-		return "holds an empty or malformed bearer token (RFC 6750 section 2.1)"
-	case strings.EqualFold(scheme, "Basic") && !isB64Token(token):
-		return "holds empty or malformed basic credentials (RFC 7617 section 2)"
-	}
-	return ""
-}
-
-// isB64Token reports whether s is a b64token of RFC 6750 section 2.1, which is the token68 of RFC 9110 section 11.2.
-func isB64Token(s string) bool {
-	s = strings.TrimRight(s, "=")
-	for i := range len(s) {
-		if !alphanumeric(s[i]) && strings.IndexByte("-._~+/", s[i]) < 0 {
-			return false
-		}
-	}
-	return s != ""
-}
-
-// isToken reports whether s is a token of RFC 9110 section 5.6.2.
-func isToken(s string) bool {
-	for i := range len(s) {
-		if !alphanumeric(s[i]) && strings.IndexByte("!#$%&'*+-.^_`|~", s[i]) < 0 {
-			return false
-		}
-	}
-	return s != ""
-}
-
-func alphanumeric(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }
 
 // outgoing returns r as it is to be sent under ctx: a copy with the configured headers and on top of them extra, which

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/mcpfleet/mcpfleet/internal/httptext"
 )
 
 func TestNewRefusesWhatCannotWork(t *testing.T) {
@@ -80,7 +82,7 @@ func TestOnlyPrintableValuesAndRealTokensLeave(t *testing.T) {
 			ok          bool
 		}{
 			{"X-Value", inner, b >= 0x20 && b <= 0x7e},
-			{"Authorization", "Bearer " + inner, alphanumeric(byte(b)) || strings.IndexByte("-._~+/", byte(b)) >= 0},
+			{"Authorization", "Bearer " + inner, httptext.Alphanumeric(byte(b)) || strings.IndexByte("-._~+/", byte(b)) >= 0},
 		} {
 			before := sent.Load()
 			err := try(http.Header{tt.name: {tt.value}})

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+
+	"github.com/mcpfleet/mcpfleet/internal/httptext"
 )
 
 // How servers say that they do not know a session. The revisions with sessions want a 404 (MCP 2025-11-25,
@@ -48,7 +50,7 @@ func speaksOfLoss(text string) bool {
 		text = strings.TrimPrefix(text, p)
 	}
 	for _, p := range lostPhrases {
-		if rest, ok := strings.CutPrefix(text, p); ok && (rest == "" || !alphanumeric(rest[0])) {
+		if rest, ok := strings.CutPrefix(text, p); ok && (rest == "" || !httptext.Alphanumeric(rest[0])) {
 			return true
 		}
 	}
