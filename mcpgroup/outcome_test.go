@@ -89,7 +89,7 @@ func TestOneReconnectServesAllCallers(t *testing.T) {
 	}
 }
 
-// Scenario 40: a server that is away for a moment is waited for; scenario 41: not for ever.
+// Scenarios 40 and 134: a server that is away for a moment is waited for; scenario 41: not for ever.
 func TestServerThatIsAwayIsWaitedForWithinTheWindow(t *testing.T) {
 	s, host, g := rawGroup(t, nil, ServerConfig{ReconnectWindow: 10 * time.Second}, nil)
 	ctx := userContext("alice")
@@ -243,7 +243,7 @@ func TestConnectionCutAfterExecutionIsUnknown(t *testing.T) {
 	}
 }
 
-// Scenarios 44 and D: the deadline reaches the server, and a call that outlives it is not repeated.
+// Scenarios 44, 134 and D: the deadline reaches the server, and a call that outlives it is not repeated.
 func TestDeadlineEndsTheCallAndNothingIsRepeated(t *testing.T) {
 	s, _, g := rawGroup(t, nil, ServerConfig{CallTimeout: time.Minute, Trusted: true}, nil)
 	ctx := userContext("alice")
