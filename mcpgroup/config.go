@@ -290,6 +290,12 @@ func (c ServerConfig) resolved(opts *Options) (ServerConfig, error) {
 	if len(c.Include) > 0 && len(c.Exclude) > 0 {
 		return fail("Include, Exclude", "include and exclude cannot be used together")
 	}
+	if _, err := newMatcher(c.Include, c.Exclude); err != nil {
+		return fail("Include, Exclude", "%v", err)
+	}
+	if err := c.Names.validate(); err != nil {
+		return fail("Names", "%v", err)
+	}
 	if c.ProtocolVersion != "" && !slices.Contains(mcp.SupportedProtocolVersions(), c.ProtocolVersion) {
 		return fail("ProtocolVersion", "%q is not supported; supported are %s", c.ProtocolVersion,
 			strings.Join(mcp.SupportedProtocolVersions(), ", "))

@@ -99,6 +99,8 @@ func TestEveryProblemOfADocumentIsReportedWithItsPath(t *testing.T) {
 		"a relative URL":    {`{"mcpServers": {"a": {"url": "mcp"}}}`, []string{"mcpServers.a: URL: must be an absolute http or https URL"}},
 		"include and exclude": {`{"mcpServers": {"a": {"command": "x", "include": ["a"], "exclude": ["b"]}}}`,
 			[]string{"mcpServers.a: Include, Exclude: include and exclude cannot be used together"}},
+		"a glob":   {`{"mcpServers": {"a": {"command": "x", "include": ["[a"]}}}`, []string{"mcpServers.a: Include, Exclude: "}},
+		"a prefix": {`{"mcpServers": {"a": {"command": "x", "names": {"prefix": "a b"}}}}`, []string{"mcpServers.a: Names: the prefix"}},
 		"types": {`{"mcpServers": {"a": {"command": 1, "args": "x", "env": {"A": 1}, "headers": [], "url": {}, "disabled": "yes", "timeouts": {"call": "soon"},
 			"sessions": {"max": 1.5}, "overrides": {"t": []}, "type": "ws", "egress": "all", "names": {"collision": "x"}}, "b": {"command": "x", "args": ["y", 2]}}}`,
 			[]string{

@@ -76,9 +76,6 @@ func New(cfg ServerConfig, opts *Options) (*MCPFunctionGroup, error) {
 	if g.match, err = newMatcher(g.cfg.Include, g.cfg.Exclude); err != nil {
 		return nil, &ConfigError{Server: cfg.Name, Field: "Include, Exclude", Reason: err.Error()}
 	}
-	if err := g.cfg.Names.validate(); err != nil {
-		return nil, &ConfigError{Server: cfg.Name, Field: "Names", Reason: err.Error()}
-	}
 	if g.cfg.Transport == TransportStreamableHTTP || g.cfg.Transport == TransportSSE {
 		if g.chain, err = g.newChain(); err != nil {
 			return nil, &ConfigError{Server: cfg.Name, Field: "URL, Headers", Reason: err.Error()}

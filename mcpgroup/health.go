@@ -220,6 +220,9 @@ func (e *NotReadyError) names() []string {
 	return names
 }
 
+// slowPing is when a server that hangs makes room for the others to be asked. It is asked again.
+const slowPing = 30 * time.Second
+
 // WaitReady connects to the named servers, or to all, and returns when each has listed its tools. Its error is a
 // [*NotReadyError] if some have not in time.
 //
@@ -242,8 +245,12 @@ func (r *Registry) WaitReady(ctx context.Context, names []string, opts *WaitOpti
 	ready := 0
 	failed := map[string]error{}
 	tell := func(server string) {
-		if o.OnProgress != nil {
-			o.OnProgress(Progress{Server: server, Ready: ready, Total: len(names), Elapsed: time.Since(start)})
+		if o.OnProgress == nil {
+			return
+		}
+		p := Progress{Server: server, Ready: ready, Total: len(names), Elapsed: time.Since(start)}
+		if err := protect("OnProgress", func() { o.OnProgress(p) }); err != nil {
+			r.log.Error("mcpgroup: waiting goes on without a word of it", "error", err)
 		}
 	}
 	tell("")
@@ -253,7 +260,7 @@ func (r *Registry) WaitReady(ctx context.Context, names []string, opts *WaitOpti
 		wg.Go(func() {
 			for {
 				slots <- struct{}{}
-				err := r.ping(ctx, name, o.Timeout)
+				err := r.ping(ctx, name, min(o.Timeout, slowPing))
 				<-slots
 				mu.Lock()
 				if err == nil {

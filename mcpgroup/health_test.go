@@ -225,3 +225,10 @@ func TestAStatusShowsNobodyWhereAnotherAuthorizes(t *testing.T) {
 		t.Errorf("%+v, %+v", s, required)
 	}
 }
+
+func TestAPanicWhileWaitingIsTheCallersOwn(t *testing.T) {
+	r := newRegistry(t, nil, local("github", "search"))
+	if err := r.WaitReady(userContext("alice"), nil, &WaitOptions{OnProgress: func(Progress) { panic("mine") }}); err != nil {
+		t.Errorf("WaitReady = %v", err)
+	}
+}

@@ -367,14 +367,19 @@ func (r *Registry) keepTrying(m *member) {
 	})
 }
 
-// background runs fn on a goroutine that Close waits for. It reports false if the registry is closed.
+// background runs fn on a goroutine that Close waits for. It reports false if the registry is closed. A panic in what the
+// host brought to it must not end the process.
 func (r *Registry) background(fn func()) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.ended {
 		return false
 	}
-	r.tasks.Go(fn)
+	r.tasks.Go(func() {
+		if err := protect("work in the background", fn); err != nil {
+			r.log.Error("mcpgroup: work in the background ended", "error", err)
+		}
+	})
 	return true
 }
 

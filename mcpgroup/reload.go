@@ -75,6 +75,9 @@ func (r *Registry) Remove(ctx context.Context, server string) error {
 }
 
 func (r *Registry) lock(ctx context.Context) error {
+	if err := ctx.Err(); err != nil { // select would choose at random
+		return err
+	}
 	select {
 	case r.change <- struct{}{}:
 	case <-ctx.Done():
