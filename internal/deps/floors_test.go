@@ -21,6 +21,8 @@ var floors = []struct {
 	{"internal/figures", 0, 2, "the table that figures programs print"},
 	{"internal/figures/...", 5, 3, "programs that measure the library"},
 	{"internal/conformance/...", 5, 2, "the client that the protocol's conformance suite drives"},
+	{"internal/eval/...", 5, 2, "the program that measures selection on labelled requests"},
+	{"internal/train/...", 5, 2, "the program that trains the embedded model"},
 	{"internal/linearizability/...", 5, 2, "the check of session.Map against a sequential model"},
 	{"adapters/...", 4, 2, "turning a tool into one framework's tool, and nothing else"},
 	{"mcpgroup/...", 3, 1, "servers, tool catalogue, names, the call path, the registry"},

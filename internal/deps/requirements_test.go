@@ -20,6 +20,9 @@ var allowed = map[string]string{
 	"golang.org/x/sync":                      "singleflight, for fetches that callers share",
 	"golang.org/x/oauth2":                    "auth/oauth: the token requests of OAuth",
 	"github.com/golang-jwt/jwt/v5":           "auth/oauth: clients that authenticate with a signed assertion; go-sdk brings it too",
+	"github.com/viterin/vek":                 "selector/vector: products of vectors with the processor's wide registers",
+	"github.com/kljensen/snowball":           "internal/text: stems of English words",
+	"golang.org/x/text":                      "internal/text: Unicode normalization, without which equal words differ",
 	"github.com/google/jsonschema-go":        "tests only: the oracle of internal/schema",
 	"go.uber.org/goleak":                     "tests only: a leaked goroutine fails the package that leaked it",
 }
