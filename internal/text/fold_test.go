@@ -40,7 +40,7 @@ func TestFoldOfLowerCaseDoesNotAllocate(t *testing.T) {
 }
 
 func FuzzFold(f *testing.F) {
-	for _, s := range []string{"Ünïcode", "ＵＮＩ ﬁ ẞ İ", "\xff", "ϓ ϔ ᾳ ŉ", "\u0344\u0345", "a\u0315\u0300", "ｶﾞ", "각"} {
+	for _, s := range []string{"Ünïcode", "ＵＮＩ ﬁ ẞ İ", "\xff", "ϓ ϔ ᾳ ŉ", "\u0344\u0345", "a\u0315\u0300", "ｶﾞ", "각", "क" + strings.Repeat("\u094d", 70)} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -18,6 +18,9 @@ func Sentences(dst []string, s string) []string {
 		end := i + size
 		switch r {
 		case '\n', '\r':
+			if r == '\r' {
+				end = len(s) - len(strings.TrimPrefix(s[end:], "\n")) // one break
+			}
 			if wraps(s[start:i], s[end:]) {
 				i = end
 				continue
@@ -25,7 +28,7 @@ func Sentences(dst []string, s string) []string {
 		case '.', '!', '?', ';':
 			end = closed(s, end)
 			if end < len(s) && !spaceAt(s, end) || r == '.' && abbreviated(s[start:i], s[end:]) {
-				i = i + size
+				i = end
 				continue
 			}
 		case '。', '！', '？', '；', '｡':
@@ -59,9 +62,8 @@ func spaceAt(s string, i int) bool {
 
 // wraps reports whether a line break only wraps a line: the next line goes on with a small letter, and nothing has ended.
 func wraps(before, after string) bool {
-	before = strings.TrimRight(before, " \t\r")
-	after = strings.TrimLeft(strings.TrimPrefix(after, "\n"), " \t") // "\r\n" is one break; another one leaves an empty line
-	if before == "" || strings.HasSuffix(before, ":") {
+	before, after = strings.TrimSpace(before), strings.TrimLeft(after, " \t")
+	if before == "" || strings.HasSuffix(before, ":") || strings.HasPrefix(before, "#") {
 		return false
 	}
 	r, _ := utf8.DecodeRuneInString(after)

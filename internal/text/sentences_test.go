@@ -47,7 +47,7 @@ func FuzzSentences(f *testing.F) {
 		kept := 0
 		for _, sentence := range Sentences(nil, s) {
 			at := strings.Index(rest, sentence)
-			if at < 0 || sentence != strings.TrimSpace(sentence) || len(Words(nil, sentence)) == 0 && strings.ToValidUTF8(sentence, "") == sentence && !strings.ContainsFunc(sentence, func(r rune) bool { return isLetter(r) || isDigit(r) }) {
+			if at < 0 || sentence != strings.TrimSpace(sentence) || !strings.ContainsFunc(sentence, func(r rune) bool { return isLetter(r) || isDigit(r) }) {
 				t.Fatalf("Sentences(%q) has %q", s, sentence)
 			}
 			rest = rest[at+len(sentence):]

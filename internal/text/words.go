@@ -35,8 +35,8 @@ const joinedMax = 40
 //
 // Identifiers are split where case changes (camelCase, HTTPServer), at underscores, at hyphens, and between letters and
 // digits; their joined form follows as a word of its own, unless it is long or consists of digits. The "s" of a possessive
-// is dropped, and "don't" is the word "dont". Han, Kana, Hangul, Thai and other scripts that do not put spaces between words, or that put
-// particles behind them, give overlapping pairs of characters.
+// is dropped, and "don't" is the word "dont". Han, Kana, Hangul, Thai and other scripts that do not put spaces between words,
+// or that put particles behind them, give overlapping pairs of characters.
 func Words(dst []Word, s string) []Word {
 	w := splitter{s: s, dst: dst}
 	for w.pos < len(s) {
@@ -74,7 +74,7 @@ func (w *splitter) rune(i int) (rune, int) {
 
 // identifier reads parts that are joined by case changes, single underscores or hyphens.
 func (w *splitter) identifier() {
-	first, start, letters := len(w.dst), w.pos, false
+	first, letters := len(w.dst), false
 	for {
 		r, _ := w.rune(w.pos)
 		switch {
@@ -84,7 +84,7 @@ func (w *splitter) identifier() {
 			letters = true
 			w.letters(len(w.dst) - first)
 		default:
-			w.join(first, start, letters)
+			w.join(w.dst[first:], letters)
 			return
 		}
 		if next, size := w.rune(w.pos); next == '_' || next == '-' || next == '‑' {
@@ -96,9 +96,8 @@ func (w *splitter) identifier() {
 	}
 }
 
-// join appends the joined form of the parts dst[first:], which begin at offset start.
-func (w *splitter) join(first, start int, letters bool) {
-	parts := w.dst[first:]
+// join appends the joined form of the parts.
+func (w *splitter) join(parts []Word, letters bool) {
 	if len(parts) < 2 || !letters {
 		return
 	}
@@ -110,7 +109,7 @@ func (w *splitter) join(first, start int, letters bool) {
 	if size > joinedMax {
 		return
 	}
-	end := parts[len(parts)-1].End
+	start, end := parts[0].Start, parts[len(parts)-1].End
 	joined := Word{Start: start, End: end, Part: len(parts), Joined: true, Capital: parts[0].Capital, Digits: digits, Quoted: end <= w.until}
 	if size == end-start && parts[0].Text == w.s[start:parts[0].End] && Fold(w.s[start:end]) == w.s[start:end] {
 		joined.Text = w.s[start:end] // "utf8": nothing between the parts and nothing folded
@@ -298,7 +297,7 @@ func (w *splitter) quote(r rune, size int) {
 			from = i + len(closing)
 			continue
 		}
-		w.until = w.pos + size + i
+		w.until = w.pos + size + i + len(closing) // the closing mark opens nothing
 		return
 	}
 }

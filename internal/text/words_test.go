@@ -101,7 +101,7 @@ func TestWordsInLowerCaseDoNotAllocate(t *testing.T) {
 }
 
 func FuzzWords(f *testing.F) {
-	for _, s := range []string{"createPullRequest v2", "ﾊﾟｿｺﾝ สวัสดี", "don't 'quote' \"x", "\xff\xc3", "a_-b", "ABCs-DEf1", "ſt ﬁ ǅ ẞ", "A\u0301\u0301b"} {
+	for _, s := range []string{"createPullRequest v2", "ﾊﾟｿｺﾝ สวัสดี", "don't 'quote' \"x", "\xff\xc3", "a_-b", "ABCs-DEf1", "ſt ﬁ ǅ ẞ", "A\u0301\u0301b", "ـ0A-b"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
