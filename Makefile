@@ -73,7 +73,7 @@ define measure
 endef
 
 .PHONY: figures
-figures: figures-session figures-call figures-originals figures-reliability figures-real figures-auth figures-conformance figures-openapi figures-registry ## measure everything (use make -k to go on after a SHORT)
+figures: figures-session figures-call figures-originals figures-reliability figures-real figures-auth figures-conformance figures-openapi figures-registry figures-vector figures-select figures-selection ## measure everything (use make -k to go on after a SHORT)
 
 .PHONY: figures-session
 figures-session: ## measure the session map against a plain map and a mutex
@@ -111,3 +111,17 @@ figures-openapi: ## make servers of public API documents and call them (needs MC
 .PHONY: figures-registry
 figures-registry: ## measure a fleet of servers: reloads under load, servers that hang, real ones from npm (needs MCPFLEET_NPM)
 	$(call measure,registry)
+
+.PHONY: figures-vector
+figures-vector: ## measure exact vector search against a load-only pass, a plain loop and chromem-go
+	cd internal/figures/vector && $(GO) build -o "$(CACHE)/figures/vector" .
+	"$(CACHE)/figures/vector"
+
+.PHONY: figures-select
+figures-select: ## measure whole selections: how long they take, what a change costs (MCPFLEET_DATA for real tools)
+	$(call measure,select)
+
+.PHONY: figures-selection
+figures-selection: ## measure what is found, on labelled requests (needs MCPFLEET_DATA, see internal/eval)
+	cd internal/eval && $(GO) build -o "$(CACHE)/figures/selection" .
+	"$(CACHE)/figures/selection"

@@ -1,0 +1,224 @@
+package selector
+
+import (
+	"slices"
+	"time"
+
+	"github.com/mcpfleet/mcpfleet/selector/internal/budget"
+	"github.com/mcpfleet/mcpfleet/selector/internal/graph"
+)
+
+// candidates are the tools that have a chance of being chosen: pinned ones, then by score.
+type candidates struct {
+	rows    []int
+	list    []budget.Candidate
+	unknown []string // pinned Refs that there are not
+}
+
+// completed is how many of the best tools bring what they need: one further down is seldom right, and what it needs would
+// push out better ones. With steps it is one for each.
+const completed = 3
+
+// Beyond MaxTools, candidates take the places of those that do not fit the budget, of twins and of alternatives.
+const (
+	spare     = 64
+	stepSpare = 8 // of each step
+)
+
+func (s *Selector) candidates(sc *scope, left []uint64, q *Query, r *ranking) *candidates {
+	entries := sc.snapshot.entries
+	rows := make([]int, 0, q.MaxTools+spare)
+	index := make(map[string]int, q.MaxTools+spare) // in rows, by Ref; of two with the same Ref the better one counts
+	put := func(row int) {
+		if ref := entries[row].doc.Ref; !contains(index, ref) {
+			index[ref] = len(rows)
+			rows = append(rows, row)
+		}
+	}
+	c := new(candidates)
+	for _, ref := range q.Pinned {
+		if row := sc.row(ref); row >= 0 {
+			put(row)
+		} else {
+			c.unknown = append(c.unknown, ref)
+		}
+	}
+	pinned := len(rows)
+	for _, row := range s.likely(sc, left, q, r) {
+		if r.score(row) >= q.MinScore {
+			put(row)
+		}
+	}
+
+	// What a tool needs may be anywhere in the scope: filters say what is asked for, not what that takes.
+	refs := make([]string, len(rows))
+	for i, row := range rows {
+		refs[i] = entries[row].doc.Ref
+	}
+	placed := sc.snapshot.declared.Complete(refs, func(ref string) bool { return sc.row(ref) >= 0 }, graph.Limits{Pinned: pinned, Heads: max(completed, len(q.Steps))})
+	c.rows, c.list = make([]int, 0, len(placed)), make([]budget.Candidate, 0, len(placed))
+	at := make(map[string]int, len(placed))
+	for i, p := range placed {
+		at[p.Ref] = i
+		row := sc.row(p.Ref)
+		if known, ok := index[p.Ref]; ok {
+			row = rows[known]
+		}
+		c.rows = append(c.rows, row)
+		c.list = append(c.list, s.candidate(entries[row], r, row, q))
+		c.list[i].Pinned = slices.Contains(refs[:pinned], p.Ref)
+	}
+	for i, p := range placed {
+		for _, need := range p.Needs {
+			c.list[i].Needs = append(c.list[i].Needs, at[need])
+		}
+	}
+	c.classify(sc.snapshot)
+	c.steps(r)
+	return c
+}
+
+func contains(m map[string]int, key string) bool {
+	_, ok := m[key]
+	return ok
+}
+
+// likely returns the rows that have a chance, best first.
+func (s *Selector) likely(sc *scope, left []uint64, q *Query, r *ranking) []int {
+	rows := r.top(r.scores, left, q.MaxTools+spare)
+	in := map[int]bool{}
+	for _, row := range rows {
+		in[row] = true
+	}
+	also := func(more []int) {
+		for _, row := range more {
+			if !in[row] {
+				in[row] = true
+				rows = append(rows, row)
+			}
+		}
+	}
+	for _, top := range r.tops {
+		also(top)
+	}
+	entries := sc.snapshot.entries
+	floor := func(least map[string]int, of func(*Document) string) {
+		for name, n := range least {
+			var some []uint64
+			each(left, func(row int) {
+				if of(&entries[row].doc) == name {
+					some = add(some, row)
+				}
+			})
+			also(r.top(r.scores, some, n+stepSpare))
+		}
+	}
+	floor(q.PerServer, func(d *Document) string { return d.Server })
+	floor(q.PerCategory, func(d *Document) string { return d.Category })
+	slices.SortFunc(rows, func(a, b int) int { return r.better(r.scores, a, b) })
+	s.reuse(r, rows, q.Tenant)
+	return rows
+}
+
+// reuse raises the scores of tools that were used together with the best ones, and puts rows in their order again.
+func (s *Selector) reuse(r *ranking, rows []int, tenant string) {
+	if !s.observes.Load() {
+		return
+	}
+	refs, servers, scores := make([]string, len(rows)), make([]string, len(rows)), make([]float64, len(rows))
+	for i, row := range rows {
+		d := &r.entries[row].doc
+		refs[i], servers[i], scores[i] = d.Ref, d.Server, float64(r.scores[row])
+	}
+	r.graph = make(map[int]float64, len(rows))
+	more := make([]float64, len(rows))
+	now := time.Now()
+	if w := float64(s.opts.Weights.CoUse); w > 0 {
+		s.observed.CoUse(more, w, tenant, refs, now)
+	}
+	if w := float64(s.opts.Weights.Walk); w > 0 {
+		walk := graph.Walk{Graph: s.current.Load().declared, Observations: s.observed, Tenant: tenant, Now: now}
+		walk.PageRank(more, w, refs, servers, scores)
+	}
+	for i, row := range rows {
+		r.graph[row] = more[i]
+		r.scores[row] += float32(more[i])
+	}
+	slices.SortFunc(rows, func(a, b int) int { return r.better(r.scores, a, b) })
+}
+
+func (s *Selector) candidate(e *entry, r *ranking, row int, q *Query) budget.Candidate {
+	c := budget.Candidate{
+		Score: r.score(row), Tokens: e.doc.Tokens, Server: e.doc.Server, Category: e.doc.Category,
+		Step: int(r.step[row]),
+	}
+	if q.TokenBudget > 0 && !q.Whole {
+		if small := e.compacted(s.opts.Counter); small != nil {
+			c.Compact = small.Tokens
+		}
+	}
+	return c
+}
+
+// steps says which candidates are the best of each text.
+func (c *candidates) steps(r *ranking) {
+	index := make(map[int]int, len(c.rows))
+	for i, row := range c.rows {
+		index[row] = i
+		c.list[i].StepRank = len(c.rows)
+	}
+	for step, top := range r.tops {
+		for rank, row := range top {
+			i, ok := index[row]
+			switch {
+			case !ok:
+			case c.list[i].Step == step:
+				c.list[i].StepRank = rank
+			case rank == 0:
+				c.list[i].Covers = append(c.list[i].Covers, step)
+			}
+		}
+	}
+}
+
+// alike is the cosine from which descriptions of tools with the same name say the same.
+const alike = 0.9
+
+// classify finds tools that do the same on different servers: the same name, and descriptions that are alike.
+func (c *candidates) classify(sn *snapshot) {
+	byName := map[string][]int{}
+	for i, row := range c.rows {
+		name := sn.entries[row].name
+		for _, j := range byName[name] {
+			if sn.alike(row, c.rows[j]) {
+				if c.list[j].Class == 0 {
+					c.list[j].Class = j + 1
+				}
+				c.list[i].Class = c.list[j].Class
+				break
+			}
+		}
+		byName[name] = append(byName[name], i)
+	}
+}
+
+// alike reports whether two tools with the same name are on different servers and have descriptions that say the same.
+func (sn *snapshot) alike(a, b int) bool {
+	x, y := &sn.entries[a].doc, &sn.entries[b].doc
+	if x.Server == y.Server {
+		return false
+	}
+	if x.Description == y.Description {
+		return true
+	}
+	va, vb := sn.vrows[a], sn.vrows[b]
+	if va == noVector || vb == noVector {
+		return false
+	}
+	var dot float32
+	p, q := sn.vectors.Row(int(va)), sn.vectors.Row(int(vb))
+	for i := range p {
+		dot += p[i] * q[i]
+	}
+	return dot >= alike
+}

@@ -1,0 +1,144 @@
+package selector
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"github.com/mcpfleet/mcpfleet/selector/internal/lexical"
+	"github.com/mcpfleet/mcpfleet/selector/internal/rank"
+)
+
+// A writer is what only whoever writes needs to know.
+type writer struct {
+	rows    map[string]int              // of live documents, by ID
+	servers map[string]int32            // the numbers of servers
+	vectors map[[sha256.Size]byte]int32 // rows of snapshot.vectors or noVector, by the sum of the text, once it was embedded
+	waiting map[string]*entry           // documents whose vectors could not be made, by ID
+}
+
+func newWriter() writer {
+	return writer{
+		rows:    map[string]int{},
+		servers: map[string]int32{},
+		vectors: map[[sha256.Size]byte]int32{},
+		waiting: map[string]*entry{},
+	}
+}
+
+// minDead rows of documents that are gone are left where they are, and as many as a quarter of all.
+const minDead = 256
+
+// apply makes and publishes the next version of the catalogue: entries are added, in place of those with their IDs, and
+// the documents with the IDs in gone are removed. It is called by whoever writes.
+func (s *Selector) apply(ctx context.Context, entries []*entry, gone []string) (Changes, error) {
+	old := s.current.Load()
+	changes := Changes{Removed: len(gone)}
+	entries = slices.DeleteFunc(entries, func(e *entry) bool {
+		row, there := s.w.rows[e.doc.ID]
+		switch {
+		case !there:
+			changes.Added++
+		case old.entries[row].sum == e.sum:
+			changes.Unchanged++
+			return true
+		default:
+			changes.Updated++
+		}
+		return false
+	})
+	// From here on nothing fails: what is missing is left waiting.
+	vectors, recovered, err := s.vectorize(ctx, old.vectors, entries, gone, &changes)
+	if err != nil {
+		return Changes{}, err
+	}
+	if len(entries)+len(gone)+len(recovered) == 0 {
+		return changes, nil
+	}
+
+	next := old.next()
+	next.vectors = vectors
+	for _, id := range gone {
+		drop(next.live, s.w.rows[id])
+		delete(s.w.rows, id)
+	}
+	if len(recovered) > 0 {
+		next.vrows = slices.Clone(next.vrows)
+	}
+	for _, e := range recovered {
+		next.vrows[s.w.rows[e.doc.ID]] = s.w.vrow(e)
+	}
+	for _, e := range entries {
+		if row, there := s.w.rows[e.doc.ID]; there {
+			drop(next.live, row)
+		}
+	}
+	s.append(next, entries)
+	if dead := len(next.entries) - len(s.w.rows); dead > minDead && dead > len(next.entries)/4 {
+		next = s.rebuild(next)
+	}
+	next.finish()
+	s.current.Store(next)
+	return changes, nil
+}
+
+// append adds rows to a version that is not published yet.
+func (s *Selector) append(sn *snapshot, entries []*entry) {
+	docs := make([]lexical.Document, len(entries))
+	for i, e := range entries {
+		number, there := s.w.servers[e.doc.Server]
+		if !there {
+			number = int32(len(s.w.servers))
+			s.w.servers[e.doc.Server] = number
+			sn.serverNames = append(sn.serverNames, e.doc.Server)
+		}
+		row := len(sn.entries)
+		s.w.rows[e.doc.ID] = row
+		sn.entries = append(sn.entries, e)
+		sn.servers = append(sn.servers, number)
+		sn.intents = append(sn.intents, rank.IntentOf(e.doc.Name))
+		sn.vrows = append(sn.vrows, s.w.vrow(e))
+		sn.live = add(sn.live, row)
+		docs[i] = words(&e.doc)
+	}
+	sn.lexical = sn.lexical.Append(docs...)
+}
+
+// rebuild lays a catalogue out anew: without the documents that are gone, and with those of a server side by side.
+func (s *Selector) rebuild(old *snapshot) *snapshot {
+	entries := make([]*entry, 0, len(s.w.rows))
+	used := make([]uint64, len(old.live))
+	for _, row := range s.w.rows {
+		entries = append(entries, old.entries[row])
+		if v := old.vrows[row]; v != noVector {
+			used = add(used, int(v))
+		}
+	}
+	slices.SortFunc(entries, func(a, b *entry) int {
+		return cmp.Or(strings.Compare(a.doc.Server, b.doc.Server), strings.Compare(a.doc.Category, b.doc.Category), strings.Compare(a.doc.ID, b.doc.ID))
+	})
+	w := newWriter()
+	w.waiting = s.w.waiting
+	next := newSnapshot(old.declared, old.weights)
+	if old.vectors != nil {
+		next.vectors = old.vectors.Keep(used)
+		to := ranks(used)
+		for sum, v := range s.w.vectors {
+			if v != noVector && has(used, int(v)) {
+				w.vectors[sum] = to(int(v))
+			}
+		}
+	}
+	s.w = w
+	s.append(next, entries)
+	return next
+}
+
+func (s *Selector) warn(what string, err error) {
+	if s.opts.Logger != nil {
+		s.opts.Logger.Warn("selector: "+what, slog.Any("error", err))
+	}
+}
