@@ -8,6 +8,9 @@
 //   - auth: which credential a request carries, where secrets are kept, and where requests may go
 //     ([github.com/mcpfleet/mcpfleet/auth]); auth/oauth: OAuth 2.1 ([github.com/mcpfleet/mcpfleet/auth/oauth]). Stores for
 //     Vault and Redis are modules of their own (auth/vault, auth/redis).
+//   - selector: of thousands of tools the few that fit a request and a token budget
+//     ([github.com/mcpfleet/mcpfleet/selector]), which mcpgroup's Registry.Select uses. An exact token counter and a store of
+//     vectors in a database are modules of their own (selector/o200k, selector/vectorstore).
 //   - session: whose call it is, and the map that keeps one live client per user
 //     ([github.com/mcpfleet/mcpfleet/session]).
 //   - adapters/langchaingo: tools for langchaingo agents, and a tool-calling loop for any of its models

@@ -71,6 +71,8 @@ type toolList struct {
 	hash     [sha256.Size]byte
 	problems []Problem
 	withheld []PinChange
+	// instructions are the server's own words on what it is for, if nobody else has any.
+	instructions string
 }
 
 // Problem is something about a server's tools that was put right or left out.
@@ -318,6 +320,7 @@ func (c *catalogue) intern(raw *rawList) *toolList {
 		_ = enc.Encode(t)
 	}
 	fmt.Fprint(h, raw.truncated, raw.badHeaders, raw.stateless)
+	_ = enc.Encode(raw.instructions)
 	_ = enc.Encode(raw.withheld) // not its text: that is the same for one unapproved text and another
 	hash := [sha256.Size]byte(h.Sum(nil))
 
@@ -350,6 +353,8 @@ type rawList struct {
 	stateless  bool
 	notifies   bool // changes of this list are notified to us
 	withheld   []PinChange
+
+	instructions string
 }
 
 func (g *MCPFunctionGroup) listTools(ctx context.Context, id session.ID) (*rawList, error) {
@@ -361,6 +366,9 @@ func (g *MCPFunctionGroup) listTools(ctx context.Context, id session.ID) (*rawLi
 				return nil // a server of resources or prompts only
 			}
 			raw.notifies = caps.Tools != nil && caps.Tools.ListChanged && (g.chain == nil || g.streams())
+		}
+		if g.cfg.Description == "" {
+			raw.instructions = cleanText(c.cs.InitializeResult().Instructions, maxInstructions)
 		}
 		var err error
 		var wire []rawTool
@@ -408,7 +416,7 @@ func (g *MCPFunctionGroup) listTools(ctx context.Context, id session.ID) (*rawLi
 
 // build makes the tools that agents see. A tool that cannot be shown is left out and reported; it never hides the rest.
 func (g *MCPFunctionGroup) build(raw *rawList) *toolList {
-	l := &toolList{byName: make(map[string]*Tool, len(raw.tools)), withheld: raw.withheld}
+	l := &toolList{byName: make(map[string]*Tool, len(raw.tools)), withheld: raw.withheld, instructions: raw.instructions}
 	problem := func(tool, format string, args ...any) {
 		l.problems = append(l.problems, Problem{Tool: cleanText(tool, 128), Reason: fmt.Sprintf(format, args...)})
 	}
@@ -506,8 +514,12 @@ func (g *MCPFunctionGroup) build(raw *rawList) *toolList {
 	return l
 }
 
-// maxDescription bounds a tool's description, in bytes.
-const maxDescription = 16 << 10
+const (
+	maxDescription = 16 << 10 // bytes of a tool's description
+	// maxInstructions bounds what a server says of itself where nobody else does, in bytes. It helps to choose among servers
+	// and is sent to no model.
+	maxInstructions = 1 << 10
+)
 
 // sumOf returns a hash of what an agent sees of a tool beside its name.
 func sumOf(t *Tool) [sha256.Size]byte {

@@ -68,21 +68,21 @@ func (g *guard) seen(method string) (values []string) {
 }
 
 // tokens is a token provider that is told what to give.
-type tokens struct {
+type tokenSource struct {
 	token     atomic.Pointer[string]
 	renewed   string // what a refresh gives; "" asks the user to log in
 	refreshes atomic.Int64
 	mu        sync.Mutex
 }
 
-func (p *tokens) Token(context.Context, session.Key) (auth.Secret, error) {
+func (p *tokenSource) Token(context.Context, session.Key) (auth.Secret, error) {
 	if t := p.token.Load(); t != nil {
 		return auth.NewSecret(*t), nil
 	}
 	return auth.Secret{}, nil
 }
 
-func (p *tokens) Refused(_ context.Context, key session.Key, r auth.Refusal) (bool, error) {
+func (p *tokenSource) Refused(_ context.Context, key session.Key, r auth.Refusal) (bool, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if t := p.token.Load(); t != nil && r.Sent.Get("Authorization") != "Bearer "+*t {
@@ -119,7 +119,7 @@ func TestAnExpiredTokenIsRenewedOnceForAllCallers(t *testing.T) {
 	for _, era := range []string{mcptest.Era2025, mcptest.Era2026} {
 		t.Run(era, func(t *testing.T) {
 			old := "old"
-			p := &tokens{renewed: "new"}
+			p := &tokenSource{renewed: "new"}
 			p.token.Store(&old)
 			s, w, g := guardedGroup(t, &mcptest.RawOptions{Era: era}, ServerConfig{Name: "remote"}, auth.ChainConfig{OAuth: p})
 			ctx := userContext("alice")
@@ -153,7 +153,7 @@ func TestAnExpiredTokenIsRenewedOnceForAllCallers(t *testing.T) {
 
 // The user has to log in. Every caller is told so with the same URL, at once, and the first call after it succeeds.
 func TestACallThatNeedsTheUserSaysSo(t *testing.T) {
-	p := &tokens{}
+	p := &tokenSource{}
 	_, w, g := guardedGroup(t, nil, ServerConfig{Name: "remote"}, auth.ChainConfig{OAuth: p})
 	w.demand("Bearer token")
 	ctx := userContext("alice")

@@ -1,6 +1,7 @@
 package mcpgroup
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -274,7 +275,7 @@ func (r *Registry) fetch(ctx context.Context, m *member, t *tracker) (*toolList,
 	return l, err
 }
 
-// A view is the tools of some members under names that are unique among them. It is immutable.
+// A view is the tools of some members under names that are unique among them. It is immutable but for its index.
 type view struct {
 	lists   []*toolList // by which it is known
 	members map[string]*member
@@ -282,6 +283,9 @@ type view struct {
 	byName  map[string]*Tool
 
 	problems []Problem
+
+	about map[string]string // what servers are for, by name
+	index viewIndex
 }
 
 // views remembers the last views. Making one takes milliseconds where there are thousands of tools, and most users of a
@@ -337,7 +341,7 @@ func (v *view) of(members []*member) bool {
 }
 
 func newView(r *Registry, members []*member, lists []*toolList) *view {
-	v := &view{lists: lists, members: make(map[string]*member, len(members)), byName: map[string]*Tool{}}
+	v := &view{lists: lists, members: make(map[string]*member, len(members)), byName: map[string]*Tool{}, about: map[string]string{}}
 	var requests []nameRequest
 	var tools []*Tool
 	for i, m := range members {
@@ -345,6 +349,7 @@ func newView(r *Registry, members []*member, lists []*toolList) *view {
 		if lists[i] == nil {
 			continue
 		}
+		v.about[m.cfg.Name] = cmp.Or(m.cfg.Description, lists[i].instructions)
 		for _, t := range lists[i].tools {
 			req := nameRequest{Original: t.Name, Server: t.Server}
 			if m.cfg.Overrides[t.OriginalName].Alias == t.Name {

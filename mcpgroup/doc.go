@@ -45,6 +45,16 @@
 //
 // [Registry.ForAgent] narrows it to what one agent may use.
 //
+// # Few tools out of many
+//
+// A model that is given thousands of tools pays for all of them and chooses badly. [Registry.Select] finds those that fit a
+// request and a number of tokens, in this process (see package selector):
+//
+//	found, err := reg.Select(ctx, "open a pull request", &mcpgroup.SelectOptions{MaxTools: 5, TokenBudget: 2000})
+//	answer, err := found.Tools[0].Call(ctx, args)
+//
+// [Registry.MetaTools] leaves it to the model to search, with a handful of tools that find and call all others.
+//
 // # Errors
 //
 // Every error is an [*Error] with the server, the tool and what is known about the request. What it wraps:

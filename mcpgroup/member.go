@@ -16,6 +16,7 @@ type member struct {
 	cfg   ServerConfig
 	group *MCPFunctionGroup // nil if the server is disabled
 	chain *auth.Chain       // nil unless the server takes credentials
+	own   bool              // it is the server of the registry's own tools
 
 	live atomic.Bool // it is part of the registry: what happens to it is a change
 

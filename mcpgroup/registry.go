@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/mcpfleet/mcpfleet/auth"
+	"github.com/mcpfleet/mcpfleet/selector"
 	"github.com/mcpfleet/mcpfleet/session"
 )
 
@@ -41,6 +42,7 @@ type Registry struct {
 
 	subscribers subscribers
 
+	index   *index
 	pins    *pinner // nil unless RegistryOptions.Pins is on
 	results *ResultStore
 	service *member // the registry's own tools; nil if it has none
@@ -79,6 +81,13 @@ type RegistryOptions struct {
 	Results ResultPolicy
 	// ResultStore bounds what is kept of such results. nil selects its defaults.
 	ResultStore *ResultStoreOptions
+	// Selector says how [Registry.Select] ranks tools and counts tokens. nil selects the defaults of package selector, which
+	// need no service and no network.
+	Selector *selector.Options
+	// Learn notes which tools are called in the same conversation, so that [Registry.Select] finds them together for other
+	// users of the tenant. What one tenant calls has no influence on another. The default is not to learn: the same request
+	// then selects the same tools as long as these are the same.
+	Learn bool
 
 	// WarmUp connects to every server when it is configured, and goes on trying in the background where that fails. The
 	// default is to connect on demand.
@@ -137,6 +146,12 @@ func NewRegistry(opts *RegistryOptions) (*Registry, error) {
 		var err error
 		if r.service, err = r.newService(); err != nil {
 			return nil, err
+		}
+	}
+	r.index = newIndex(r.opts.Selector)
+	if r.opts.Selector != nil { // the defaults are good, and take a moment to load
+		if _, err := r.index.start(); err != nil {
+			return nil, fmt.Errorf("mcpgroup: RegistryOptions.Selector: %w", err)
 		}
 	}
 	if o := &r.opts; o.Patience < 0 || o.Concurrency < 0 || o.DrainTimeout < 0 {

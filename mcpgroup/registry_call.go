@@ -61,7 +61,11 @@ func (r *Registry) run(ctx context.Context, server, tool string, args any, opts 
 	if d := scope.decide(t); !d.Allowed {
 		return fail(&DeniedError{Server: server, Tool: tool, Reason: d.Reason})
 	}
-	return t.Call(ctx, args, opts...)
+	res, err := t.Call(ctx, args, opts...)
+	if r.opts.Learn && err == nil && !res.IsError {
+		r.index.observe(ctx, t)
+	}
+	return res, err
 }
 
 // callTool runs a tool that was listed before on the server that now has its name.

@@ -29,7 +29,7 @@ func (r *Registry) newService() (*member, error) {
 		}
 		return res.CallToolResult, nil
 	})
-	m := &member{cfg: ServerConfig{Name: serviceName, Server: server}, unused: make(chan struct{})}
+	m := &member{own: true, cfg: ServerConfig{Name: serviceName, Server: server}, unused: make(chan struct{})}
 	var err error
 	m.group, err = New(m.cfg, &Options{Logger: r.opts.Logger})
 	return m, err

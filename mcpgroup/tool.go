@@ -59,11 +59,11 @@ func (t *Tool) ID() string {
 // Errors wrap the sentinels of this package. A tool never runs twice for one Call unless its outcome is unknown, it is
 // annotated read-only or idempotent, and the server is trusted.
 func (t *Tool) Call(ctx context.Context, args any, opts ...CallOption) (*Result, error) {
-	if t.group == nil {
-		panic("mcpgroup: Call on a Tool that no group listed")
-	}
 	if t.via != nil {
 		return t.via.callTool(ctx, t, args, opts)
+	}
+	if t.group == nil {
+		panic("mcpgroup: Call on a Tool that no group listed")
 	}
 	req := &CallRequest{Tool: t, Args: args}
 	req.Key, _ = session.FromContext(ctx)

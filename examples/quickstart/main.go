@@ -1,4 +1,5 @@
-// Quickstart: two MCP servers, two users, one agent. It needs no network and no keys.
+// Quickstart: three MCP servers, two users, one agent that is given the few tools that it needs. It needs no network and
+// no keys.
 //
 //	go run ./examples/quickstart
 //
@@ -8,6 +9,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -38,44 +40,37 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, out io.Writer) error {
+func run(ctx context.Context, out io.Writer) (err error) {
 	url, stop, err := startTickets()
 	if err != nil {
 		return err
 	}
 	defer stop()
 
-	// The tickets server is reached over HTTP, with the token of whoever calls. Models get a better name for one of its
-	// tools and do not see those that are not included.
-	tickets, err := mcpgroup.New(mcpgroup.ServerConfig{
-		Name: "tickets", URL: url,
-		Include:   []string{"list_*", "close_ticket"},
-		Overrides: map[string]mcpgroup.Override{"list_tickets_v2": {Alias: "my_tickets", Description: "Lists the user's open tickets."}},
-	}, &mcpgroup.Options{
-		Headers: func(_ context.Context, key session.Key) (http.Header, error) {
-			return http.Header{"Authorization": {"Bearer " + tokens[key.User]}}, nil
+	// The tickets server is reached over HTTP. Models get a better name for one of its tools and do not see those that are
+	// not included. The others live in this process, one instance per user; users have different tools in the office.
+	servers := []mcpgroup.ServerConfig{
+		{
+			Name: "tickets", URL: url, Include: []string{"list_*", "close_ticket"},
+			Overrides: map[string]mcpgroup.Override{"list_tickets_v2": {Alias: "my_tickets", Description: "Lists the user's open tickets."}},
 		},
-	})
+		{Name: "notes", Exclude: []string{"drop_*"}},
+		{Name: "office", PerUserTools: true},
+	}
+	reg, err := mcpgroup.LoadConfig(ctx, &mcpgroup.Config{Servers: servers}, &mcpgroup.RegistryOptions{Options: code})
 	if err != nil {
 		return err
 	}
-	defer tickets.Close()
+	defer func() { err = errors.Join(err, reg.Close()) }()
 
-	// The notes server lives in this process, one instance per user. What destroys something is excluded.
-	notes, err := mcpgroup.New(mcpgroup.ServerConfig{Name: "notes", Exclude: []string{"drop_*"}}, &mcpgroup.Options{NewServer: newNotes})
-	if err != nil {
-		return err
-	}
-	defer notes.Close()
-
-	// Both users are served at the same time, by the same two groups.
+	// Both users are served at the same time, by the same registry.
 	users := []string{"alice", "bob"}
 	reports, errs := make([]strings.Builder, len(users)), make([]error, len(users))
 	var wg sync.WaitGroup
 	for i, user := range users {
 		wg.Go(func() {
 			ctx := session.NewContext(ctx, session.Key{Tenant: "acme", User: user})
-			errs[i] = serve(ctx, &reports[i], user, notes, tickets)
+			errs[i] = serve(ctx, &reports[i], user, reg)
 		})
 	}
 	wg.Wait()
@@ -95,22 +90,37 @@ func run(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
+// code is what a configuration file cannot say of a server: the token of whoever calls, or the server itself.
+func code(cfg mcpgroup.ServerConfig) (*mcpgroup.Options, error) {
+	switch cfg.Name {
+	case "notes":
+		return &mcpgroup.Options{NewServer: newNotes}, nil
+	case "office":
+		return &mcpgroup.Options{NewServer: newOffice}, nil
+	}
+	return &mcpgroup.Options{Headers: func(_ context.Context, key session.Key) (http.Header, error) {
+		return http.Header{"Authorization": {"Bearer " + tokens[key.User]}}, nil
+	}}, nil
+}
+
 // serve is one user's visit. Tools act for the user that the context names.
-func serve(ctx context.Context, out io.Writer, user string, groups ...*mcpgroup.MCPFunctionGroup) error {
-	var tools []*mcpgroup.Tool
-	for _, group := range groups {
-		found, err := group.Tools(ctx)
+func serve(ctx context.Context, out io.Writer, user string, reg *mcpgroup.Registry) error {
+	// Of all tools a model is given those that fit the request.
+	for _, request := range []string{"book a meeting room for tomorrow", "plan a birthday party", "how far did I run this week?"} {
+		found, err := reg.Select(ctx, request, &mcpgroup.SelectOptions{MaxTools: 3, TokenBudget: 200})
 		if err != nil {
 			return err
 		}
-		tools = append(tools, found...)
-	}
-	for _, t := range tools {
-		fmt.Fprintf(out, "  sees     %s/%s: %s\n", t.Server, t.Name, t.Description)
+		fmt.Fprintf(out, "  asks     %s\n", request)
+		fmt.Fprintf(out, "           %d tools, %d tokens -> %d tools, %d tokens: %s\n", found.Of, found.OfTokens, len(found.Tools), found.Tokens, names(found.Tools))
 	}
 
 	// An agent for langchaingo's executor, which adds its memory and callbacks.
-	agent, err := agents.New(model{{"add_note", fmt.Sprintf(`{"text":%q}`, secrets[user])}}, tools, nil)
+	found, err := reg.Select(ctx, "remember something in a note", &mcpgroup.SelectOptions{MaxTools: 2})
+	if err != nil {
+		return err
+	}
+	agent, err := agents.New(model{{"add_note", fmt.Sprintf(`{"text":%q}`, secrets[user])}}, found.Tools, nil)
 	if err != nil {
 		return err
 	}
@@ -120,10 +130,14 @@ func serve(ctx context.Context, out io.Writer, user string, groups ...*mcpgroup.
 	}
 	fmt.Fprintf(out, "  executor %s\n", answer)
 
-	// Or a loop without an agent, which runs the calls of one answer in parallel. The last call has a mistake in it: the
-	// model is told, and the run goes on.
+	// Or a loop without an agent, which runs the calls of one answer in parallel. What takes several steps is best asked
+	// for step by step. The last call has a mistake in it: the model is told, and the run goes on.
+	found, err = reg.Select(ctx, "", &mcpgroup.SelectOptions{Steps: []string{"list my notes", "list my open tickets", "close a ticket"}, MaxTools: 5})
+	if err != nil {
+		return err
+	}
 	plan := model{{"list_notes", `{}`}, {"my_tickets", `{}`}, {"close_ticket", `{"number":7}`}, {"close_ticket", `{"number":"seven"}`}}
-	res, err := langchaingo.Run(ctx, plan, tools, []llms.MessageContent{llms.TextParts(llms.ChatMessageTypeHuman, "Finish my day.")}, nil)
+	res, err := langchaingo.Run(ctx, plan, found.Tools, []llms.MessageContent{llms.TextParts(llms.ChatMessageTypeHuman, "Finish my day.")}, nil)
 	if err != nil {
 		return err
 	}
@@ -132,4 +146,12 @@ func serve(ctx context.Context, out io.Writer, user string, groups ...*mcpgroup.
 	}
 	fmt.Fprintf(out, "  run      %d calls in %d steps\n", len(res.Calls), res.Steps)
 	return nil
+}
+
+func names(tools []*mcpgroup.Tool) string {
+	var all []string
+	for _, t := range tools {
+		all = append(all, t.Name)
+	}
+	return strings.Join(all, ", ")
 }

@@ -50,6 +50,52 @@ func newNotes(context.Context, session.Key) (*mcp.Server, error) {
 	return s, nil
 }
 
+// officeTools are those that everybody has, and the user's own.
+var officeTools = map[string]map[string]string{
+	"": {
+		"approve_vacation":   "Approves a colleague's request for days off.",
+		"book_room":          "Books a meeting room for a day and time.",
+		"cancel_event":       "Cancels an event in the calendar.",
+		"convert_currency":   "Converts an amount of money from one currency into another.",
+		"create_event":       "Puts an event into the calendar and invites people to it.",
+		"find_colleague":     "Finds a colleague's office, telephone number and manager.",
+		"get_forecast":       "Tells the weather of the next days in a city.",
+		"list_events":        "Lists the events of a day in the calendar.",
+		"order_lunch":        "Orders lunch from the canteen.",
+		"post_announcement":  "Posts an announcement that the whole company reads.",
+		"print_document":     "Prints a document on the printer of a floor.",
+		"report_expense":     "Hands in a receipt so that an expense is paid back.",
+		"request_laptop":     "Asks for a new laptop or other hardware.",
+		"request_vacation":   "Asks for days off.",
+		"reset_password":     "Sends a link to set a new password.",
+		"scan_receipt":       "Reads the amount and the date from the picture of a receipt.",
+		"schedule_interview": "Finds a time for an interview with an applicant.",
+		"search_files":       "Searches the contents of the files of a team.",
+		"send_message":       "Sends a chat message to a colleague or a channel.",
+		"share_file":         "Gives a colleague access to a file.",
+		"track_time":         "Records hours that were worked on a project.",
+		"translate_text":     "Translates a text into another language.",
+		"upload_file":        "Puts a file into a folder of a team.",
+	},
+	"alice": {"plan_party": "Plans a birthday party: guests, cake and music."},
+	"bob":   {"log_run": "Records a run, and tells how far one ran in a week."},
+}
+
+// newOffice makes the office server of one user.
+func newOffice(_ context.Context, key session.Key) (*mcp.Server, error) {
+	type task struct {
+		What string `json:"what" jsonschema:"what exactly, in a few words"`
+		When string `json:"when,omitempty" jsonschema:"day and time"`
+	}
+	s := mcp.NewServer(&mcp.Implementation{Name: "office", Version: "1"}, nil)
+	for _, whose := range []string{"", key.User} {
+		for name, description := range officeTools[whose] {
+			addTool(s, name, description, func(_ http.Header, in task) string { return "done: " + in.What })
+		}
+	}
+	return s, nil
+}
+
 // startTickets starts the tickets server, which all users share. It knows them by their bearer tokens: see tokens.
 func startTickets() (url string, stop func(), err error) {
 	type ticket struct {
