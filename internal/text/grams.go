@@ -2,15 +2,15 @@ package text
 
 import "unicode/utf8"
 
-// Grams appends the hashes of the character n-grams of "_word_", for n from min to max, to dst and returns it. The
+// Grams appends the hashes of the character n-grams of "_word_", for n from least to most, to dst and returns it. The
 // underscores mark where the word begins and ends. The word should be folded. An n-gram that occurs twice is appended twice.
 //
 // Embedding models are trained on these hashes: they are the same on every machine and must stay the same in all versions.
 // The hash is 32-bit FNV-1a over the n-gram's UTF-8 bytes, followed by the finalizer of MurmurHash3, as the low bits of FNV-1a
 // alone are poor.
-func Grams(dst []uint32, word string, min, max int) []uint32 {
-	if min < 1 || max < min {
-		panic("text: Grams needs 1 <= min <= max")
+func Grams(dst []uint32, word string, least, most int) []uint32 {
+	if least < 1 || most < least {
+		panic("text: Grams needs 1 <= least <= most")
 	}
 	if len(word) == 0 {
 		return dst
@@ -19,7 +19,7 @@ func Grams(dst []uint32, word string, min, max int) []uint32 {
 	for start := -1; start <= len(word); {
 		hash := uint32(2166136261)
 		next := start
-		for n := 1; n <= max && next <= len(word); n++ {
+		for n := 1; n <= most && next <= len(word); n++ {
 			end := runeEnd(word, next)
 			for i := next; i < end; i++ {
 				c := byte('_')
@@ -29,7 +29,7 @@ func Grams(dst []uint32, word string, min, max int) []uint32 {
 				hash = (hash ^ uint32(c)) * 16777619
 			}
 			next = end
-			if n >= min {
+			if n >= least {
 				dst = append(dst, finish(hash))
 			}
 		}

@@ -157,7 +157,7 @@ func TestGramsOfTheSameTextsAreAlike(t *testing.T) {
 	for _, w := range text.Words(nil, "recurring invoices") {
 		same = append(same, Term{Text: w.Text, Weight: 1})
 	}
-	typo = []Term{{Text: "recuring", Weight: 1}, {Text: "invoicing", Weight: 1}}
+	typo = []Term{{Text: "rcurring", Weight: 1}, {Text: "invoicing", Weight: 1}}
 	if got := x.alike(same, nil); got[0] < 0.999 || got[0] > 1 || got[1] != 0 {
 		t.Errorf("Grams of the same text = %v, want 1 and zeros", got)
 	}

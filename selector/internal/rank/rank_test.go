@@ -19,7 +19,7 @@ func TestRequestsFindTheirTools(t *testing.T) {
 		"could you remove the dentist event from my calendar":     "delete_event",
 		"post 'create issue' to the channel on Slack":             "post_message",
 		"will it rain? I need the weather forecast for Porto":     "get_forecast",
-		"tranlsate this text for me":                              "translate",
+		"trnaslate this text for me":                              "translate",
 		"what was said lately in channel 4471, latest messages":   "get_channel_history",
 		"please create an event on 2025-03-01 in my calendar now": "create_event",
 	} {
