@@ -12,7 +12,7 @@ import (
 type Client struct {
 	embedder Embedder
 	cfg      Config
-	slots    map[kind]chan struct{} // a value in it is a request under way; queries do not wait for documents
+	slots    map[kind]*slots // queries do not wait for documents
 	circuit  circuit
 	dir      *directory   // nil = none
 	dims     atomic.Int64 // 0 = not known yet
@@ -42,7 +42,7 @@ func New(e Embedder, cfg *Config) (*Client, error) {
 	c := &Client{
 		embedder: e,
 		cfg:      full,
-		slots:    map[kind]chan struct{}{document: make(chan struct{}, full.Concurrency), query: make(chan struct{}, full.Concurrency)},
+		slots:    map[kind]*slots{document: newSlots(full.Concurrency), query: newSlots(full.Concurrency)},
 		circuit:  circuit{rest: full.Cooldown},
 		flights:  make(map[key]flight),
 		jobs:     make(map[*job]struct{}),
@@ -79,12 +79,15 @@ func (c *Client) Close() error {
 // Dimensions returns how long the vectors are: [Config.Dimensions], or the length of the first one, or 0 before that.
 func (c *Client) Dimensions() int { return int(c.dims.Load()) }
 
-// dimensionsOf returns how long v has to be. The first vector decides for all.
-func (c *Client) dimensionsOf(v []float32) int {
-	if n := len(v); n > 0 && n <= maxDimensions {
+// check returns why v is of no use, or nil. The first vector that is of use decides how long all have to be.
+func (c *Client) check(v []float32) *Error {
+	if n := len(v); c.dims.Load() == 0 && n <= maxDimensions {
+		if fault := check(v, n); fault != nil {
+			return fault
+		}
 		c.dims.CompareAndSwap(0, int64(n))
 	}
-	return int(c.dims.Load())
+	return check(v, c.Dimensions())
 }
 
 // EmbedDocuments returns the vectors of texts, one for each, in their order. The caller may change them.
@@ -194,7 +197,7 @@ func (a *answer) failAt(i int, err *Error) {
 func (c *Client) fromDirectory(a *answer) {
 	c.dir.get(a.order, func(k key, v []float32) {
 		// What the embedder once answered is held to the same rules: a Dir may outlive the model behind a name.
-		if check(v, c.dimensionsOf(v)) == nil {
+		if c.check(v) == nil {
 			c.stats.hits.Add(1)
 			a.set(k, v)
 		}

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -118,6 +120,10 @@ func (d *directory) put(keys []key, vectors [][]float32) {
 	}
 	if err := d.write(keys, vectors); err != nil {
 		d.pause = time.Now().Add(writePause)
+		if s := d.own; s != nil && s.size == 0 { // a full disk must not fill with empty files
+			d.drop(s)
+			_ = d.root.Remove(s.name)
+		}
 		d.retire()
 		d.logger.Warn("embedding: vectors cannot be kept in Config.Dir", "again_in", writePause, "error", err)
 	}
@@ -173,7 +179,7 @@ func (d *directory) segmentMax() int64 { return d.max / 8 }
 func (d *directory) retire() { d.own = nil }
 
 func (d *directory) create() error {
-	name := segmentName(time.Now())
+	name := segmentName(d.next())
 	f, err := d.root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
@@ -181,6 +187,17 @@ func (d *directory) create() error {
 	d.own = &segment{name: name, file: f}
 	d.segments[name] = d.own
 	return nil
+}
+
+// next returns the time for the name of a file that is to be younger than all others, even if they are of a clock that was ahead.
+func (d *directory) next() time.Time {
+	next := max(time.Now().UnixNano(), 0) // before 1970 there are no names
+	for name := range d.segments {
+		if t, err := strconv.ParseInt(name[len(segmentPrefix):][:16], 16, 64); err == nil && t < math.MaxInt64 {
+			next = max(next, t+1)
+		}
+	}
+	return time.Unix(0, next)
 }
 
 // segmentName returns a name that sorts by t and that nobody else chooses.

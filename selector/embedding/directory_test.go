@@ -268,6 +268,36 @@ func TestTheOldestVectorsGoFirst(t *testing.T) {
 	}
 }
 
+func TestAClockThatGoesBackDoesNotStopTheCache(t *testing.T) {
+	dir := t.TempDir()
+	limit := 8 * recordSize(4)
+	embed := func(text string) Stats {
+		c := newClient(t, &fake{}, &Config{Dir: dir, Model: "m", MaxDirBytes: limit})
+		if _, err := c.EmbedDocuments(t.Context(), []string{text}); err != nil {
+			t.Fatal(err)
+		}
+		return c.Stats()
+	}
+	for i := range 8 {
+		embed(fmt.Sprint(i))
+	}
+	for i, file := range segmentsOf(t, dir) { // as if they had been written in a year's time
+		future := segmentName(time.Now().Add(365*24*time.Hour + time.Duration(i)))
+		if err := os.Rename(file, filepath.Join(dir, future)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, text := range []string{"new", "newer", "newest"} {
+		embed(text)
+		if s := embed(text); s.Hits != 1 {
+			t.Errorf("%s is not kept", text)
+		}
+	}
+	if s := embed("7"); s.Hits != 1 || sizeOf(t, dir) > limit {
+		t.Errorf("the youngest of the files before is gone, or %d bytes are more than %d", sizeOf(t, dir), limit)
+	}
+}
+
 func TestAFileThatAnotherProcessRemovedIsWrittenNoMore(t *testing.T) {
 	dir := t.TempDir()
 	var removed error
@@ -408,4 +438,22 @@ func sizeOf(t *testing.T, dir string) (total int64) {
 		}
 	}
 	return total
+}
+
+func TestAFailedWriteLeavesNoFileBehind(t *testing.T) {
+	dir := t.TempDir()
+	c := newClient(t, &fake{}, &Config{Dir: dir, Model: "m"})
+	for i := range 3 { // as on a full disk, where a file can be made and not be written
+		if err := c.dir.create(); err != nil {
+			t.Fatal(err)
+		}
+		c.dir.own.file.Close()
+		if _, err := c.EmbedDocuments(t.Context(), []string{fmt.Sprint(i)}); err != nil {
+			t.Fatal(err)
+		}
+		c.dir.pause = time.Time{}
+	}
+	if files := segmentsOf(t, dir); len(files) > 0 || len(c.dir.segments) > 0 {
+		t.Errorf("%d files are left, %d are open", len(files), len(c.dir.segments))
+	}
 }

@@ -48,7 +48,7 @@ func (c *Client) request(ctx context.Context, j *job, from, to int, spare *int) 
 		return
 	}
 	for i, v := range vectors {
-		if fault := check(v, c.dimensionsOf(v)); fault != nil {
+		if fault := c.check(v); fault != nil {
 			c.stats.rejected.Add(1)
 			j.errs[from+i] = fault
 			continue
@@ -67,60 +67,82 @@ func (e *refusedError) Error() string { return "the embedder refused" } // never
 
 // persist asks for texts until the embedder answers or has failed too often.
 func (c *Client) persist(ctx context.Context, k kind, texts []string) ([][]float32, error) {
-	// The slot comes first and goes last: a request that waits for it must see the cooldown that began meanwhile.
 	slots := c.slots[k]
-	held := true
-	if err := acquire(ctx, slots); err != nil {
-		return nil, err
-	}
-	defer func() {
-		if held {
-			<-slots
-		}
-	}()
 	trial, err := c.circuit.enter()
 	if err != nil {
 		c.stats.refused.Add(1)
 		return nil, err
 	}
+	if err := slots.acquire(ctx, c.cfg.Timeout); err != nil {
+		if gone(ctx) || !slots.jammed() { // else it was the embedder that did not come back
+			c.circuit.leave(trial, false, nil)
+		} else {
+			c.giveUp(trial, err)
+		}
+		return nil, err
+	}
+	held := true
+	defer func() { // after the circuit has been left: who waits for the slot must see the cooldown
+		if held {
+			slots.release()
+		}
+	}()
+	if !trial {
+		if trial, err = c.circuit.enter(); err != nil { // a cooldown that began meanwhile
+			c.stats.refused.Add(1)
+			return nil, err
+		}
+	}
 	for attempt := 0; ; attempt++ {
 		var vectors [][]float32
 		vectors, held, err = c.ask(ctx, k, texts, slots)
-		gone := ctx.Err() != nil && !errors.As(context.Cause(ctx), new(*timeoutError))
 		switch {
 		case err == nil || errors.As(err, new(*refusedError)):
 			c.circuit.leave(trial, true, nil)
 			return vectors, err
-		case gone: // nobody waits: that is no failure of the embedder
+		case gone(ctx):
 			c.circuit.leave(trial, false, nil)
 			return nil, err
 		}
 		delay, again := c.backoff(ctx, attempt)
 		if !again {
-			if c.circuit.leave(trial, false, err) {
-				c.cfg.Logger.Warn("embedding: the embedder failed and is left alone", "for", c.cfg.Cooldown, "error", clean(err))
-			}
+			c.giveUp(trial, err)
 			return nil, err
 		}
 		if held { // who waits may have it while this one sleeps
-			<-slots
+			slots.release()
 			held = false
 		}
-		if sleep(ctx, delay) != nil || acquire(ctx, slots) != nil {
-			c.circuit.leave(trial, false, nil)
-			return nil, err
+		waited := sleep(ctx, delay)
+		if waited == nil {
+			waited = slots.acquire(ctx, c.cfg.Timeout)
 		}
-		held = true
-		c.stats.retries.Add(1)
+		switch {
+		case waited == nil:
+			held = true
+			c.stats.retries.Add(1)
+			continue
+		case gone(ctx):
+			c.circuit.leave(trial, false, nil)
+			return nil, waited
+		case slots.jammed():
+			c.giveUp(trial, err)
+		default:
+			c.circuit.leave(trial, false, nil)
+		}
+		return nil, err
 	}
 }
 
-func acquire(ctx context.Context, slots chan struct{}) error {
-	select {
-	case slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
+// gone reports whether nobody waits any more, which is no failure of the embedder.
+func gone(ctx context.Context) bool {
+	return ctx.Err() != nil && !errors.As(context.Cause(ctx), new(*timeoutError))
+}
+
+// giveUp leaves the circuit after a failure.
+func (c *Client) giveUp(trial bool, err error) {
+	if c.circuit.leave(trial, false, err) {
+		c.cfg.Logger.Warn("embedding: the embedder failed and is left alone", "for", c.cfg.Cooldown, "error", clean(err))
 	}
 }
 
@@ -150,7 +172,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 // ask sends one request and returns its answer, or an error as soon as ctx is done. The caller has acquired a slot and, with held,
 // still has it. Else it is freed when the embedder really returns: one that ignores its context must not be asked ever more
 // at a time.
-func (c *Client) ask(ctx context.Context, k kind, texts []string, slots chan struct{}) (vectors [][]float32, held bool, err error) {
+func (c *Client) ask(ctx context.Context, k kind, texts []string, slots *slots) (vectors [][]float32, held bool, err error) {
 	if k == document {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, c.cfg.Timeout, &timeoutError{c.cfg.Timeout})
@@ -166,7 +188,8 @@ func (c *Client) ask(ctx context.Context, k kind, texts []string, slots chan str
 	go func() {
 		defer func() {
 			if !parted.CompareAndSwap(false, true) {
-				<-slots
+				slots.stuck.Add(-1)
+				slots.release()
 			}
 		}()
 		vectors, err := recovery.Call(func() ([][]float32, error) {
@@ -198,7 +221,10 @@ func (c *Client) ask(ctx context.Context, k kind, texts []string, slots chan str
 	case a = <-answered:
 	case <-ctx.Done():
 		a.err = context.Cause(ctx)
-		held = !parted.CompareAndSwap(false, true)
+		if parted.CompareAndSwap(false, true) {
+			slots.stuck.Add(1)
+			held = false
+		}
 	}
 	switch {
 	case a.err != nil && ctx.Err() != nil:

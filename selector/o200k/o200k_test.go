@@ -150,6 +150,29 @@ func TestEstimateIsNeverWildlyLow(t *testing.T) {
 	}
 }
 
+// Without spaces such text is taken for data. With them it looks like words, of which a token holds many more letters.
+func TestNonsenseCountsAThirdAtLeast(t *testing.T) {
+	exact, estimate := newCounter(t), tokens.Estimate()
+	r := rand.New(rand.NewPCG(1, 1))
+	for _, letters := range []string{"abcdefghijklmnopqrstuvwxyz", "qxzjvkwb", "aeiouqxz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcXYZ", "etaoin"} {
+		for n := 1; n < 20; n++ {
+			for _, before := range []string{" ", "_", " A"} {
+				var b strings.Builder
+				for b.Len() < 2000 {
+					b.WriteString(before)
+					for range n {
+						b.WriteByte(letters[r.IntN(len(letters))])
+					}
+				}
+				is, guess := exact.Count(b.String()), estimate.Count(b.String())
+				if ratio := float64(guess) / float64(is); ratio < .3 || ratio > 2.6 {
+					t.Errorf("%d of %s behind %q: estimated %d, exact %d", n, letters, before, guess, is)
+				}
+			}
+		}
+	}
+}
+
 func TestEstimateIsWithinAFewPercentForTools(t *testing.T) {
 	exact, estimate := newCounter(t), tokens.Estimate()
 	tools := sampleTools(t)

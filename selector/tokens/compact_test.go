@@ -156,12 +156,36 @@ func TestTheDialectStaysIfTheMeaningDependsOnIt(t *testing.T) {
 		`{"$schema":"http://json-schema.org/draft-07/schema#","dependencies":{"a":["b"]}}`,
 		`{"$schema":"http://json-schema.org/draft-04/schema#","minimum":1,"exclusiveMinimum":true}`,
 		`{"$schema":"http://json-schema.org/draft-04/schema#","id":"x"}`,
+		`{"$schema":"http://json-schema.org/draft-04/schema#","const":1}`, // means nothing there
+		`{"$schema":"https://example.com/of-our-own"}`,
+		`{"$schema":"http://json-schema.org/draft-07/schema#","prefixItems":[{"type":"string"}]}`,
+		`{"$schema":"http://json-schema.org/draft-07/schema#","dependentRequired":{"a":["b"]}}`,
+		`{"$schema":"http://json-schema.org/draft-07/schema#","contains":{},"minContains":2}`,
 	} {
 		smallest(t, same, same)
 	}
 	smallest(t,
 		`{"$schema":"http://json-schema.org/draft-07/schema#","properties":{"a":{"$ref":"#","description":"A."}}}`,
 		`{"properties":{"a":{"$ref":"#","description":"A."}}}`, "$schema at the top")
+}
+
+func TestTheDialectOf202012GoesWithItsKeywords(t *testing.T) {
+	smallest(t, `{"$schema":"https://json-schema.org/draft/2020-12/schema","prefixItems":[{}]}`, `{"prefixItems":[{}]}`, "$schema at the top")
+}
+
+func TestSubschemasThatAreNestedTooDeepStay(t *testing.T) {
+	nested := func(depth int) map[string]any {
+		m := map[string]any{"title": "T"}
+		for range depth {
+			m = map[string]any{"items": m}
+		}
+		return m
+	}
+	for depth, changed := range map[int]bool{deepest - 1: true, deepest: false, 5_000: false} {
+		if c, ok := Compact("tool", "", nested(depth), 0, Estimate()); ok != changed || (len(c.Lost) > 0) != changed {
+			t.Errorf("depth %d: Compact = %t", depth, ok)
+		}
+	}
 }
 
 func TestEveryKindOfSubschemaIsVisited(t *testing.T) {

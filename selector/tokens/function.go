@@ -46,10 +46,15 @@ type encoder struct {
 	err error
 }
 
-// maxDepth is where an encoder leaves it to encoding/json, which detects cycles.
-const maxDepth = 200
+// maxDepth is how deep objects and lists may be nested, which is what encoding/json reads. What holds itself is deeper.
+const maxDepth = 10_000
+
+var errDepth = fmt.Errorf("it is nested deeper than %d levels, or holds itself", maxDepth)
 
 func (e *encoder) value(v any, depth int) {
+	if e.err != nil {
+		return
+	}
 	switch v := v.(type) {
 	case nil:
 		e.buf = append(e.buf, "null"...)
@@ -67,24 +72,23 @@ func (e *encoder) value(v any, depth int) {
 	case int:
 		e.buf = strconv.AppendInt(e.buf, int64(v), 10)
 	case map[string]any:
-		if v == nil || depth == maxDepth {
+		switch {
+		case v == nil:
 			e.other(v)
-		} else {
+		case depth == maxDepth:
+			e.err = errDepth
+		default:
 			e.object(v, depth)
 		}
 	case []any:
-		if v == nil || depth == maxDepth {
+		switch {
+		case v == nil:
 			e.other(v)
-			return
+		case depth == maxDepth:
+			e.err = errDepth
+		default:
+			e.list(v, depth)
 		}
-		e.buf = append(e.buf, '[')
-		for i, elem := range v {
-			if i > 0 {
-				e.buf = append(e.buf, ',')
-			}
-			e.value(elem, depth+1)
-		}
-		e.buf = append(e.buf, ']')
 	default:
 		e.other(v)
 	}
@@ -109,10 +113,18 @@ func (e *encoder) object(m map[string]any, depth int) {
 	e.buf = append(e.buf, '}')
 }
 
-func (e *encoder) other(v any) {
-	if e.err != nil {
-		return
+func (e *encoder) list(l []any, depth int) {
+	e.buf = append(e.buf, '[')
+	for i, elem := range l {
+		if i > 0 {
+			e.buf = append(e.buf, ',')
+		}
+		e.value(elem, depth+1)
 	}
+	e.buf = append(e.buf, ']')
+}
+
+func (e *encoder) other(v any) {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)

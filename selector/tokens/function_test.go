@@ -45,7 +45,7 @@ func encoded(t *testing.T, name, description string, schema map[string]any) stri
 func TestFunctionWritesWhatEncodingJSONDoes(t *testing.T) {
 	type own struct{ A, B string }
 	deep := map[string]any{}
-	for range maxDepth + 50 {
+	for range maxDepth/2 - 1 {
 		deep = map[string]any{"items": []any{deep, "<x>"}}
 	}
 	many := map[string]any{}
@@ -74,8 +74,15 @@ func TestFunctionWritesWhatEncodingJSONDoes(t *testing.T) {
 func TestFunctionFailsForWhatIsNotJSON(t *testing.T) {
 	circle := map[string]any{}
 	circle["items"] = []any{circle}
+	forked := map[string]any{} // there are more ways around it than can be walked
+	forked["not"], forked["items"] = forked, forked
+	deep := map[string]any{}
+	for range 1_000_000 {
+		deep = map[string]any{"items": deep}
+	}
 	for name, schema := range map[string]map[string]any{
 		"NaN": {"minimum": math.NaN()}, "infinity": {"minimum": math.Inf(1)}, "channel": {"x": make(chan int)}, "circle": circle,
+		"forked circle": forked, "deep": deep,
 	} {
 		b, err := AppendFunction([]byte("before"), "search", "", schema)
 		if err == nil || !strings.Contains(err.Error(), `tokens: writing the schema of "search" as JSON`) || string(b) != "before" {

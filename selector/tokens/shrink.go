@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // A shrinker makes copies of a schema that are cut to a level. It copies what it changes and nothing else.
@@ -58,9 +59,16 @@ func (s *shrinker) root(schema map[string]any) map[string]any {
 	return out
 }
 
+// deepest is from how many parts of a path on subschemas are left alone: nobody writes such schemas by hand, and the paths of
+// all places together grow with the square of the depth.
+const deepest = 100
+
 // schema cuts a subschema. required says that it is a required parameter at the top.
 func (s *shrinker) schema(m map[string]any, at path, required bool) (map[string]any, bool) {
 	d := draft{from: m}
+	if len(at) >= deepest {
+		return d.result()
+	}
 	for _, key := range slices.Sorted(maps.Keys(m)) {
 		here := at.with(key)
 		switch v := m[key]; key {
@@ -80,7 +88,11 @@ func (s *shrinker) schema(m map[string]any, at path, required bool) (map[string]
 			}
 		case "properties", "patternProperties", "dependentSchemas", "$defs", "definitions":
 			if subs, ok := v.(map[string]any); ok {
-				if subs, changed := s.schemas(subs, here, key == "properties" && len(at) == 0, m["required"]); changed {
+				var must map[string]bool // the required parameters at the top
+				if key == "properties" && len(at) == 0 {
+					must = namesOf(m["required"])
+				}
+				if subs, changed := s.schemas(subs, here, must); changed {
 					d.edit()[key] = subs
 				}
 			}
@@ -96,19 +108,29 @@ func (s *shrinker) schema(m map[string]any, at path, required bool) (map[string]
 	return d.result()
 }
 
-// schemas cuts the subschemas of a map such as properties. top says that it is properties at the top, of which some are
-// required.
-func (s *shrinker) schemas(subs map[string]any, at path, top bool, required any) (map[string]any, bool) {
-	must, _ := required.([]any)
+// schemas cuts the subschemas of a map such as properties, of which must are required parameters.
+func (s *shrinker) schemas(subs map[string]any, at path, must map[string]bool) (map[string]any, bool) {
 	d := draft{from: subs}
 	for _, name := range slices.Sorted(maps.Keys(subs)) {
 		if sub, ok := subs[name].(map[string]any); ok {
-			if sub, changed := s.schema(sub, at.with(name), top && slices.Contains(must, any(name))); changed {
+			if sub, changed := s.schema(sub, at.with(name), must[name]); changed {
 				d.edit()[name] = sub
 			}
 		}
 	}
 	return d.result()
+}
+
+// namesOf returns the strings in a list.
+func namesOf(list any) map[string]bool {
+	values, _ := list.([]any)
+	names := make(map[string]bool, len(values))
+	for _, v := range values {
+		if name, ok := v.(string); ok {
+			names[name] = true
+		}
+	}
+	return names
 }
 
 // either cuts a subschema or a list of them.
@@ -143,8 +165,7 @@ func (s *shrinker) droppable(key string, v any) bool {
 	ok := true
 	switch key {
 	case "$schema":
-		_, ok = v.(string)
-		ok = ok && !s.dialect
+		ok = s.dialectGoes(v)
 	case "$comment", "title":
 		_, ok = v.(string)
 	case "examples":
@@ -156,6 +177,19 @@ func (s *shrinker) droppable(key string, v any) bool {
 		ok = err == nil && len(text) > s.fallback
 	}
 	return ok
+}
+
+// dialectGoes reports whether a schema means the same without this $schema, as one of 2020-12.
+func (s *shrinker) dialectGoes(v any) bool {
+	uri, _ := v.(string)
+	_, name, _ := strings.Cut(strings.TrimSuffix(uri, "#"), "://json-schema.org/")
+	switch name {
+	case "draft/2020-12/schema":
+		return !s.dialect
+	case "draft/2019-09/schema", "draft-07/schema":
+		return !s.dialect && !s.newer
+	}
+	return false
 }
 
 func (s *shrinker) description(text string, at path, required bool) string {

@@ -14,6 +14,7 @@ type survey struct {
 	odd     bool            // there are refs or bases other than JSON Pointers into the schema
 	negated bool            // something accepts more when a subschema accepts less: enums must stay whole
 	dialect bool            // the meaning depends on $schema
+	newer   bool            // there are keywords that mean nothing in draft-07
 }
 
 func surveyOf(schema map[string]any) survey {
@@ -69,8 +70,13 @@ func (s *survey) keyword(key string, v any, in map[string]any) {
 	case "$dynamicRef", "$dynamicAnchor", "$recursiveRef", "$recursiveAnchor":
 		s.odd = true
 		s.dialect = true
-	case "not", "if", "oneOf", "maxContains":
+	case "not", "if", "oneOf":
 		s.negated = true
+	case "maxContains":
+		s.negated = true
+		s.newer = true
+	case "minContains", "prefixItems", "unevaluatedItems", "unevaluatedProperties", "dependentRequired", "dependentSchemas":
+		s.newer = true
 	case "items":
 		if _, ok := v.([]any); ok {
 			s.dialect = true // a tuple up to 2019-09

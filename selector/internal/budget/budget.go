@@ -1,10 +1,10 @@
 // Package budget chooses which of the ranked tools a model gets to see, under a bound on their number and on the tokens
 // they cost.
 //
-// [Choose] goes by turns: pinned tools, then the best tool of every step, then the floors of servers and categories, then
-// everything by score. A tool that does not fit is skipped, and smaller ones after it may still come in. Every tool is
-// taken at its smallest first, and what is left of the budget is spent on making tools whole again, best first: a tool with
-// a shorter description is worth far more than no tool.
+// [Choose] goes by turns: pinned tools, then what they need, then the best tool of every step, then the floors of servers
+// and categories, then everything by score. A tool that does not fit is skipped, and smaller ones after it may still come
+// in. Every tool is taken at its smallest first, and what is left of the budget is spent on making tools whole again, best
+// first: a tool with a shorter description is worth far more than no tool.
 package budget
 
 import (
@@ -154,6 +154,22 @@ func (k *chooser) take(i int, why Reason, whose int) bool {
 	if k.at[i] > 0 {
 		return true
 	}
+	if !k.place(i, why, whose) {
+		return false
+	}
+	k.bring(i)
+	return true
+}
+
+// bring chooses what a tool needs as far as that fits.
+func (k *chooser) bring(i int) {
+	for _, n := range k.c[i].Needs {
+		k.take(n, Needed, i)
+	}
+}
+
+// place chooses a tool alone, if it fits.
+func (k *chooser) place(i int, why Reason, whose int) bool {
 	c := &k.c[i]
 	tokens, compact := c.least(k.Whole)
 	if k.slots == 0 || tokens > 0 && tokens > k.left {
@@ -170,9 +186,6 @@ func (k *chooser) take(i int, why Reason, whose int) bool {
 	}
 	for _, s := range c.Covers {
 		k.covered[s] = true
-	}
-	for _, n := range c.Needs {
-		k.take(n, Needed, i)
 	}
 	return true
 }

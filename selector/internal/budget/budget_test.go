@@ -106,6 +106,25 @@ func TestPinnedToolsComeFirstAndAreReportedIfTheyDoNotFit(t *testing.T) {
 	}
 }
 
+func TestWhatPinnedToolsNeedComesAfterAllPinnedTools(t *testing.T) {
+	c := []Candidate{
+		{Score: .1, Tokens: 10, Pinned: true, Needs: []int{2, 3}},
+		{Score: .2, Tokens: 10, Pinned: true},
+		{Score: .9, Tokens: 10},
+		{Score: .3, Tokens: 10, Pinned: true},
+	}
+	chosen, skipped := Choose(c, Limits{Max: 3})
+	want := []Choice{{0, false, 10, Pinned, -1}, {1, false, 10, Pinned, -1}, {3, false, 10, Pinned, -1}}
+	if !slices.Equal(chosen, want) || !slices.Equal(skipped, []Skip{{2, Needed, 0}}) {
+		t.Errorf("chosen %v, want %v; skipped %v", chosen, want, skipped)
+	}
+	chosen, _ = Choose(c, Limits{Tokens: 40})
+	want = slices.Insert(want, 1, Choice{2, false, 10, Needed, 0})
+	if !slices.Equal(chosen, want) {
+		t.Errorf("chosen %v, want %v", chosen, want)
+	}
+}
+
 func TestTheBestToolOfEveryStepComesBeforeTheSecondOfAny(t *testing.T) {
 	c := []Candidate{
 		{Score: .9, Step: 0, StepRank: 0},

@@ -232,22 +232,31 @@ func slow(c []Candidate, l Limits) []int {
 		return n
 	}
 	full := func() bool { return l.Max > 0 && len(chosen) >= l.Max }
-	var take func(i int) bool
-	take = func(i int) bool {
+	var needs func(i int)
+	place := func(i int) bool {
 		size, _ := c[i].least(l.Whole)
-		if in[i] {
-			return true
-		}
 		if full() || l.Tokens != 0 && size > left() && size > 0 {
 			gone[i] = true
 			return false
 		}
 		in[i] = true
 		chosen = append(chosen, i)
+		return true
+	}
+	take := func(i int) bool {
+		if in[i] {
+			return true
+		}
+		if !place(i) {
+			return false
+		}
+		needs(i)
+		return true
+	}
+	needs = func(i int) {
 		for _, n := range c[i].Needs {
 			take(n)
 		}
-		return true
 	}
 	// pick returns the best of those that f scores, by score and then by index.
 	pick := func(f func(i int) (float64, bool)) int {
@@ -261,8 +270,11 @@ func slow(c []Candidate, l Limits) []int {
 	}
 	for i := range c {
 		if c[i].Pinned {
-			take(i)
+			place(i)
 		}
+	}
+	for _, i := range slices.Clone(chosen) {
+		needs(i)
 	}
 	served := func(step int) bool {
 		return slices.ContainsFunc(chosen, func(i int) bool {

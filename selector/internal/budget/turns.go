@@ -14,8 +14,11 @@ const twinDiscount = 0.85
 func (k *chooser) choose(byScore []int32) {
 	for i := range k.c {
 		if k.c[i].Pinned {
-			k.take(i, Pinned, -1)
+			k.place(i, Pinned, -1)
 		}
+	}
+	for _, ch := range slices.Clone(k.chosen) { // what one of them needs must not push another one out
+		k.bring(ch.Index)
 	}
 	k.steps(byScore)
 	k.floors(byScore, k.PerServer, func(c *Candidate) string { return c.Server })

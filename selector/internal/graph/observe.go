@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 )
 
 // maxName bounds tenants and refs, in bytes. Documents have no longer Refs.
@@ -68,9 +69,9 @@ func NewObservations(cfg *Config) *Observations {
 // time before the newest one known of the tenant counts as that one.
 //
 // Without a session there is nothing that is used together: such an observation is ignored, as is one without a ref, and one
-// whose tenant or ref is longer than 512 bytes. The session's name itself is not kept.
+// whose tenant or ref is longer than 512 bytes or is not UTF-8. The session's name itself is not kept.
 func (o *Observations) Observe(tenant, session, ref string, now time.Time) {
-	if session == "" || ref == "" || len(ref) > maxName || len(tenant) > maxName {
+	if session == "" || ref == "" || !nameable(ref) || !nameable(tenant) {
 		return
 	}
 	t := o.tenant(tenant)
@@ -84,6 +85,10 @@ func (o *Observations) Forget(tenant string) {
 	defer o.mu.Unlock()
 	delete(o.tenants, tenant)
 }
+
+// nameable reports whether a name is one that a snapshot can hold. In JSON two names that are not UTF-8 may look the same, and
+// then none of the snapshot could be restored.
+func nameable(name string) bool { return len(name) <= maxName && utf8.ValidString(name) }
 
 // find returns a tenant, or nil.
 func (o *Observations) find(name string) *tenant {

@@ -90,6 +90,23 @@ func TestWhatIsRestoredIsTheSame(t *testing.T) {
 	}
 }
 
+func TestNamesThatJSONCannotTellApartDoNotSpoilASnapshot(t *testing.T) {
+	o := NewObservations(nil)
+	for _, tenant := range []string{"acme", "a\xff", "a\xfe"} {
+		for _, ref := range []string{"one", "two", "b\xff", "b\xfe", strings.Repeat("\xff", maxName)} {
+			o.Observe(tenant, "s", ref, time.Unix(0, 0))
+		}
+	}
+	data, err := o.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	restored := NewObservations(nil)
+	if err := restored.Restore(data); err != nil || !slices.Equal(restored.Next("acme", "one", 9), []string{"two"}) {
+		t.Errorf("Restore = %v, after one comes %q", err, restored.Next("acme", "one", 9))
+	}
+}
+
 func TestTighterBoundsKeepTheHeaviestAndTheLatest(t *testing.T) {
 	o := NewObservations(nil)
 	see(o, "old", noon, "x y")

@@ -64,3 +64,12 @@ func TestFilesWithoutToolsAreRefused(t *testing.T) {
 		t.Error("a file that is not there was accepted")
 	}
 }
+
+func TestLettersThatOftenFollowOneAnotherAreFound(t *testing.T) {
+	follow := followers([]string{strings.Repeat("the theHz ", 10_000) + "qx"})
+	for pair, want := range map[string]bool{"th": true, "he": true, "hz": true, "eh": false, "et": false, "qx": false} {
+		if got := follow[pair[0]-'a']>>(pair[1]-'a')&1 == 1; got != want {
+			t.Errorf("%s is often: %t", pair, got)
+		}
+	}
+}
