@@ -39,7 +39,7 @@ func (s *Selector) candidates(sc *scope, left []uint64, q *Query, r *ranking) *c
 	for _, ref := range q.Pinned {
 		if row := sc.row(ref); row >= 0 {
 			put(row)
-		} else {
+		} else if !slices.Contains(c.unknown, ref) {
 			c.unknown = append(c.unknown, ref)
 		}
 	}
@@ -85,7 +85,7 @@ func contains(m map[string]int, key string) bool {
 
 // likely returns the rows that have a chance, best first.
 func (s *Selector) likely(sc *scope, left []uint64, q *Query, r *ranking) []int {
-	rows := r.top(r.scores, left, q.MaxTools+spare)
+	rows := s.best(left, q, r)
 	in := map[int]bool{}
 	for _, row := range rows {
 		in[row] = true
@@ -103,14 +103,17 @@ func (s *Selector) likely(sc *scope, left []uint64, q *Query, r *ranking) []int 
 	}
 	entries := sc.snapshot.entries
 	floor := func(least map[string]int, of func(*Document) string) {
-		for name, n := range least {
-			var some []uint64
-			each(left, func(row int) {
-				if of(&entries[row].doc) == name {
-					some = add(some, row)
-				}
-			})
-			also(r.top(r.scores, some, n+stepSpare))
+		if len(least) == 0 {
+			return
+		}
+		groups := map[string][]uint64{}
+		each(left, func(row int) {
+			if name := of(&entries[row].doc); least[name] > 0 {
+				groups[name] = add(groups[name], row)
+			}
+		})
+		for name, group := range groups {
+			also(r.top(r.scores, group, min(least[name], q.MaxTools)+stepSpare))
 		}
 	}
 	floor(q.PerServer, func(d *Document) string { return d.Server })
@@ -118,6 +121,43 @@ func (s *Selector) likely(sc *scope, left []uint64, q *Query, r *ranking) []int 
 	slices.SortFunc(rows, func(a, b int) int { return r.better(r.scores, a, b) })
 	s.reuse(r, rows, q.Tenant)
 	return rows
+}
+
+// deepest is how far down tools are looked for that can be chosen.
+const deepest = 4096
+
+// best returns the best rows that can be chosen, best first: as many as are asked for, and some to spare. Tools that cannot
+// fit the budget, and those that are there already under the same Ref, must not crowd out what comes after them.
+func (s *Selector) best(left []uint64, q *Query, r *ranking) []int {
+	want := q.MaxTools + spare
+	for n := want; ; n *= 4 {
+		rows := r.top(r.scores, left, n)
+		more := len(rows) == n && n < deepest
+		seen := make(map[string]bool, len(rows))
+		rows = slices.DeleteFunc(rows, func(row int) bool {
+			e := r.entries[row]
+			if seen[e.doc.Ref] || !s.fits(e, q) {
+				return true
+			}
+			seen[e.doc.Ref] = true
+			return false
+		})
+		if len(rows) >= q.MaxTools || !more {
+			return rows[:min(len(rows), want)]
+		}
+	}
+}
+
+// fits reports whether a tool could be chosen if it were the only one.
+func (s *Selector) fits(e *entry, q *Query) bool {
+	if q.TokenBudget == 0 || e.doc.Tokens <= q.TokenBudget {
+		return true
+	}
+	if q.Whole {
+		return false
+	}
+	small := e.compacted(s.opts.Counter)
+	return small != nil && small.Tokens <= q.TokenBudget
 }
 
 // reuse raises the scores of tools that were used together with the best ones, and puts rows in their order again.
@@ -184,6 +224,9 @@ func (c *candidates) steps(r *ranking) {
 // alike is the cosine from which descriptions of tools with the same name say the same.
 const alike = 0.9
 
+// compared is with how many tools of the same name another one is compared: with all, their number would count squared.
+const compared = 64
+
 // classify finds tools that do the same on different servers: the same name, and descriptions that are alike.
 func (c *candidates) classify(sn *snapshot) {
 	byName := map[string][]int{}
@@ -198,7 +241,9 @@ func (c *candidates) classify(sn *snapshot) {
 				break
 			}
 		}
-		byName[name] = append(byName[name], i)
+		if len(byName[name]) < compared {
+			byName[name] = append(byName[name], i)
+		}
 	}
 }
 

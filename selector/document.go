@@ -1,6 +1,7 @@
 package selector
 
-// A Document is what the selector knows of a tool.
+// A Document is what the selector knows of a tool. Its texts may be of any length; it is found by the first 16,384 bytes of
+// each.
 type Document struct {
 	// ID identifies the document. Required; at most 512 bytes.
 	ID string

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/mcpfleet/mcpfleet/internal/text"
 	"github.com/mcpfleet/mcpfleet/selector/internal/lexical"
@@ -20,6 +21,7 @@ const maxID = 512
 // An entry is a document as it is kept. It is immutable, but for what compacted computes once.
 type entry struct {
 	doc     Document
+	size    int               // about how many bytes doc takes
 	sum     [sha256.Size]byte // of all of doc
 	name    string            // see plainName
 	text    string            // what is embedded
@@ -65,6 +67,7 @@ func newEntry(d Document, counter tokens.Counter) (*entry, error) {
 	if err != nil {
 		return nil, invalid(field("Params"), "cannot be written as JSON: %v", err)
 	}
+	e.size = len(sent) + len(rest)
 	e.sum = sha256.Sum256(append(sent, rest...))
 	return e, nil
 }
@@ -110,21 +113,40 @@ const (
 // embedded is what is embedded of a document: what it is called, and then what it is for, which the first sentences say.
 // Parameters are left to the words: they say what a tool takes, and drown what it does.
 func embedded(d *Document) string {
-	sentences := text.Sentences(nil, d.Description)
+	sentences := text.Sentences(nil, beginning(d.Description, maxEmbedded))
 	parts := append([]string{d.Server, d.Name, d.Title, d.Category}, sentences[:min(len(sentences), embeddedSentences)]...)
 	for _, p := range d.Params {
 		parts = append(parts, p.Name)
 	}
 	parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
-	return strings.Join(parts, ". ")
+	return beginning(strings.Join(parts, ". "), maxEmbedded)
 }
 
-const embeddedSentences = 5
+const (
+	embeddedSentences = 5
+	// maxEmbedded is in bytes. Services refuse texts of more than some thousand tokens, and all others of the call with them.
+	maxEmbedded = 8 << 10
+)
+
+// maxWords bounds each text of a document that is found by its words, in bytes. An index is up to a hundred times as large as
+// a text made for that.
+const maxWords = 16 << 10
+
+// beginning returns the first n bytes of s, without a character that is cut in two.
+func beginning(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}
 
 // plainName is a name without what differs between servers that mean the same: case, and how words are joined.
 func plainName(name string) string {
 	var b strings.Builder
-	for _, w := range text.Words(nil, name) {
+	for _, w := range text.Words(nil, beginning(name, maxWords)) {
 		if !w.Joined {
 			b.WriteString(w.Text)
 		}
@@ -136,6 +158,9 @@ func plainName(name string) string {
 func words(d *Document) lexical.Document {
 	var names, descriptions strings.Builder
 	for _, p := range d.Params {
+		if names.Len() > maxWords && descriptions.Len() > maxWords {
+			break
+		}
 		names.WriteString(p.Name)
 		names.WriteByte('\n')
 		if p.Description != "" {
@@ -143,7 +168,7 @@ func words(d *Document) lexical.Document {
 			descriptions.WriteByte('\n')
 		}
 	}
-	return lexical.Document{
+	texts := lexical.Document{
 		lexical.Server:            d.Server,
 		lexical.Name:              d.Name,
 		lexical.Title:             d.Title,
@@ -153,4 +178,8 @@ func words(d *Document) lexical.Document {
 		lexical.ParamDescriptions: descriptions.String(),
 		lexical.ServerDescription: d.ServerDescription,
 	}
+	for i := range texts {
+		texts[i] = beginning(texts[i], maxWords)
+	}
+	return texts
 }

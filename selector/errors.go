@@ -8,6 +8,9 @@ import (
 // ErrInvalid is wrapped by every [*InvalidError].
 var ErrInvalid = errors.New("invalid")
 
+// errBare says nothing about what the embedder said, which may be about another user's tools.
+var errBare = errors.New("selector: the embedder failed when tools were added, which are ranked by their words alone until it answers")
+
 // An InvalidError reports a [Query], [Document] or [Options] that cannot be used.
 type InvalidError struct {
 	Field  string // such as "Query.MaxTools" or `Document "github.search".Name`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // nearness is how near the vectors of a scope's rows are to texts. The first failure is remembered, and ends it.
@@ -37,7 +38,7 @@ func (n *nearness) compare(dst []float32, text string) bool {
 		return false
 	}
 	query, err := n.embed(text)
-	if err == nil && zero(query) {
+	if err == nil && len(query) > 0 && zero(query) {
 		return false // no word of it is known: nothing is near
 	}
 	sn := n.sc.snapshot
@@ -89,20 +90,24 @@ func (n *nearness) search(dst []float32, text string) bool {
 		n.fail(err)
 		return false
 	}
+	// An index that does not do as it is told must not let tools that are not in the scope count.
+	found = slices.DeleteFunc(slices.Clone(found), func(f Neighbour) bool { _, ok := rows[f.ID]; return !ok })
 	if len(found) == 0 {
 		return false
 	}
-	last := float32(math.Inf(1))
+	last := found[0].Score
 	for _, f := range found {
+		if x := float64(f.Score); math.IsNaN(x) || math.IsInf(x, 0) {
+			n.fail(fmt.Errorf("VectorIndex.Search returned the score %v", x))
+			return false
+		}
 		last = min(last, f.Score)
 	}
 	for row := range sn.entries {
 		dst[row] = last
 	}
 	for _, f := range found {
-		if row, ok := rows[f.ID]; ok {
-			dst[row] = f.Score
-		}
+		dst[rows[f.ID]] = max(dst[rows[f.ID]], f.Score)
 	}
 	return true
 }

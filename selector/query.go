@@ -4,7 +4,8 @@ package selector
 type Query struct {
 	// Text is a request in the user's or the model's words; at most 100,000 bytes.
 	Text string
-	// Steps are short queries, one for each thing to be done, such as "find the customer" and "send an e-mail"; at most 64.
+	// Steps are short queries, one for each thing to be done, such as "find the customer" and "send an e-mail"; at most 64,
+	// and at most 100,000 bytes together.
 	// A tool is as good as it is for the step it fits best, and the best tool of each step is chosen before the second of any.
 	// Steps find far more than one long Text; with both, Text is one more step.
 	Steps []string
@@ -13,7 +14,8 @@ type Query struct {
 	MaxTools int
 	// TokenBudget bounds what the tools cost together, in tokens of [Options.Counter]. The default is no bound.
 	TokenBudget int
-	// MinScore is the least [Selected.Score] of a tool that is not pinned, from 0 to 1. The default is 0.
+	// MinScore is the least [Selected.Score] of a tool that is neither pinned nor needed by another one, from 0 to 1. The
+	// default is 0.
 	MinScore float64
 	// Servers, Categories and Labels leave only tools of one of these servers, of one of these categories, and with one of
 	// these labels. There are as many results as without them if that many tools are left.
@@ -21,7 +23,7 @@ type Query struct {
 	// Pinned are the Refs of tools that are always chosen, before all others. They count towards MaxTools and TokenBudget.
 	Pinned []string
 	// PerServer and PerCategory are how many tools of a server or category are chosen at least, as long as there is room and
-	// there are that many.
+	// there are that many that reach MinScore. Each has at most 1,000 entries.
 	PerServer, PerCategory map[string]int
 	// Within leaves only the tools of a subset, and makes the result what it would be if the others did not exist.
 	Within *Subset
@@ -48,7 +50,8 @@ type Selection struct {
 	Missing []string
 	// Unmatched are words of the query that occur in no tool, as they were written.
 	Unmatched []string
-	// Degraded says why vectors were not used, if the embedder failed. The tools are then chosen by their words alone.
+	// Degraded says why vectors were not used, if the embedder failed, now or when tools were added: those tools are then
+	// ranked by their words alone.
 	Degraded error
 }
 

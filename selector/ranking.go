@@ -71,7 +71,7 @@ func (s *Selector) rank(ctx context.Context, sc *scope, left []uint64, q *Query)
 			r.tops = append(r.tops, r.top(dst, left, stepSpare))
 		}
 		if i > 0 {
-			each(left, func(row int) {
+			each(sc.rows, func(row int) { // also those that only pins and needs can bring
 				if dst[row] > r.scores[row] {
 					r.scores[row], r.step[row] = dst[row], int16(i)
 				}
@@ -79,6 +79,9 @@ func (s *Selector) rank(ctx context.Context, sc *scope, left []uint64, q *Query)
 		}
 	}
 	r.degraded = near.err
+	if r.degraded == nil && sc.bare {
+		r.degraded = errBare
+	}
 	slices.Sort(r.unmatched)
 	r.unmatched = slices.Compact(r.unmatched)
 	return r, nil

@@ -9,10 +9,18 @@ import (
 // A scope is what a selection sees of a version of the catalogue: all of it, or a [Subset].
 type scope struct {
 	snapshot *snapshot
-	rows     []uint64
-	n        int // rows
-	tokens   int // what they cost together
-	rank     *rank.Scope
+	*extent
+}
+
+// An extent is what a scope knows of its version. It does not hold that: a [Subset] that is kept, but not used for a while,
+// must not keep an old catalogue alive.
+type extent struct {
+	version uint64 // of the snapshot
+	rows    []uint64
+	n       int  // rows
+	tokens  int  // what they cost together
+	bare    bool // vectors of some of them could not be made
+	rank    *rank.Scope
 
 	once sync.Once
 	refs map[string]int // rows by Ref; of several the one with the first ID
@@ -20,10 +28,11 @@ type scope struct {
 }
 
 func newScope(sn *snapshot, rows []uint64) *scope {
-	sc := &scope{snapshot: sn, rows: rows}
+	sc := &scope{sn, &extent{version: sn.version, rows: rows}}
 	each(rows, func(row int) {
 		sc.n++
 		sc.tokens += sn.entries[row].doc.Tokens
+		sc.bare = sc.bare || has(sn.bare, row)
 	})
 	sc.rank = sn.index.Scope(rows)
 	return sc

@@ -53,8 +53,9 @@ func (s *Selector) Select(ctx context.Context, q Query) (*Selection, error) {
 	found.order(sn.declared)
 	found.Missing = c.unknown
 	for _, skip := range skipped {
-		if skip.Reason == budget.Pinned || skip.Reason == budget.Needed {
-			found.Missing = append(found.Missing, sn.entries[c.rows[skip.Index]].doc.Ref)
+		ref := sn.entries[c.rows[skip.Index]].doc.Ref
+		if (skip.Reason == budget.Pinned || skip.Reason == budget.Needed) && !slices.Contains(found.Missing, ref) {
+			found.Missing = append(found.Missing, ref)
 		}
 	}
 	return found, nil

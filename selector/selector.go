@@ -101,7 +101,7 @@ func (s *Selector) Replace(ctx context.Context, docs []Document) (Changes, error
 func (s *Selector) Remove(ctx context.Context, ids ...string) (int, error) {
 	changes, err := s.change(ctx, nil, func(w *writer, _ map[string]bool) []string {
 		var gone []string
-		for _, id := range ids {
+		for id := range set(ids) { // one that is named twice is there once
 			if _, ok := w.rows[id]; ok {
 				gone = append(gone, id)
 			}
@@ -134,6 +134,9 @@ func (s *Selector) change(ctx context.Context, docs []Document, gone func(w *wri
 		}
 		given[e.doc.ID] = true
 		entries[i] = e
+	}
+	if ctx.Err() != nil { // select would choose by chance
+		return Changes{}, fmt.Errorf("selector: changing the catalogue: %w", ctx.Err())
 	}
 	select {
 	case <-s.writing:

@@ -188,12 +188,18 @@ func TestWithoutItsEmbedderTheWordsDecide(t *testing.T) {
 			if got, want := ids(mustSelect(t, s, q)), ids(mustSelect(t, words, q)); !slices.Equal(got, want) {
 				t.Errorf("found %q, want %q", got, want)
 			}
+			if found := mustSelect(t, s, q); found.Degraded == nil {
+				t.Error("a selection does not say that tools have no vectors")
+			}
 			if err := s.Embed(t.Context()); err == nil {
 				t.Error("Embed does not say that the embedder fails")
 			}
 			broken.err, broken.panics = nil, false
 			if err := s.Embed(t.Context()); err != nil || broken.texts != 100 {
 				t.Errorf("Embed = %v after %d texts", err, broken.texts)
+			}
+			if found := mustSelect(t, s, q); found.Degraded != nil {
+				t.Errorf("after recovery, still %v", found.Degraded)
 			}
 			whole := newSelector(t, &Options{Embedder: &flaky{}}, docs...)
 			if got, want := shown(mustSelect(t, s, q)), shown(mustSelect(t, whole, q)); got != want {
@@ -387,9 +393,15 @@ func TestAnEmptyCatalogueHasNothing(t *testing.T) {
 
 func TestWhatCannotBeUsedIsSaid(t *testing.T) {
 	s := newSelector(t, nil, catalogue(3)...)
+	tooMany := map[string]int{}
+	for i := range 1001 {
+		tooMany[fmt.Sprint(i)] = 1
+	}
 	for field, q := range map[string]Query{
 		"Query.Text":                {},
 		"Query.Steps[1]":            {Steps: []string{"a", " "}},
+		"Query.Steps":               {Steps: slices.Repeat([]string{strings.Repeat("x", 10_000)}, 11)},
+		"Query.PerCategory":         {Text: "x", PerCategory: tooMany},
 		"Query.MaxTools":            {Text: "x", MaxTools: -1},
 		"Query.TokenBudget":         {Text: "x", TokenBudget: -1},
 		"Query.MinScore":            {Text: "x", MinScore: 1.5},

@@ -3,6 +3,7 @@ package selector
 import (
 	"math/bits"
 	"slices"
+	"sync/atomic"
 
 	"github.com/mcpfleet/mcpfleet/selector/internal/graph"
 	"github.com/mcpfleet/mcpfleet/selector/internal/lexical"
@@ -13,6 +14,7 @@ import (
 // A snapshot is one version of the catalogue. Documents are numbered by rows, in the order they came; the rows of those
 // that are gone stay. It is immutable once it is published; versions share what is the same in them.
 type snapshot struct {
+	version     uint64 // unlike that of any other, of other selectors too
 	entries     []*entry
 	servers     []int32 // the number of each row's server
 	intents     []rank.Intent
@@ -25,6 +27,8 @@ type snapshot struct {
 	vectors  *vector.Index // nil without vectors in memory, or as long as there are none
 	declared *graph.Graph
 	weights  *rank.Weights
+
+	bare []uint64 // rows whose vectors could not be made
 
 	all *scope // what there is without a subset
 }
@@ -41,8 +45,11 @@ func (sn *snapshot) next() *snapshot {
 	return &n
 }
 
+var versions atomic.Uint64
+
 // finish makes a version ready to be published.
 func (sn *snapshot) finish() {
+	sn.version = versions.Add(1)
 	sn.index = &rank.Index{Lexical: sn.lexical, Servers: sn.servers, Names: sn.serverNames, Intents: sn.intents, Weights: sn.weights}
 	sn.all = newScope(sn, sn.live)
 }

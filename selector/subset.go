@@ -6,8 +6,8 @@ import "sync/atomic"
 // safe for concurrent use, and is meant to be kept: what a selection within it needs is computed once for each version of
 // the catalogue. It may name documents that are not there.
 type Subset struct {
-	ids    map[string]struct{}
-	scoped atomic.Pointer[scope] // of the version that was asked for last
+	ids  map[string]struct{}
+	last atomic.Pointer[extent] // of the version that was asked for last
 }
 
 // NewSubset returns the subset with these IDs.
@@ -33,8 +33,8 @@ func (s *Subset) of(sn *snapshot) *scope {
 	if s == nil {
 		return sn.all
 	}
-	if sc := s.scoped.Load(); sc != nil && sc.snapshot == sn {
-		return sc
+	if x := s.last.Load(); x != nil && x.version == sn.version {
+		return &scope{sn, x}
 	}
 	rows := make([]uint64, len(sn.live))
 	for row, e := range sn.entries {
@@ -43,6 +43,6 @@ func (s *Subset) of(sn *snapshot) *scope {
 		}
 	}
 	sc := newScope(sn, rows)
-	s.scoped.Store(sc) // two goroutines may both compute it: the results are the same
+	s.last.Store(sc.extent) // two goroutines may both compute it: the results are the same
 	return sc
 }

@@ -8,7 +8,7 @@ import (
 
 // The bounds of a [Query].
 const (
-	maxText  = 100_000 // bytes
+	maxText  = 100_000 // bytes of Text, and of Steps together
 	maxSteps = 64
 	maxTools = 1000
 
@@ -26,14 +26,16 @@ func (q *Query) validate() error {
 	if len(q.Steps) > maxSteps {
 		return invalid("Query.Steps", "has %d steps; the most is %d", len(q.Steps), maxSteps)
 	}
+	size := 0
 	for i, step := range q.Steps {
 		field := "Query.Steps[" + strconv.Itoa(i) + "]"
 		if strings.TrimSpace(step) == "" {
 			return invalid(field, "is empty; leave it out")
 		}
-		if len(step) > maxText {
-			return invalid(field, "has %d bytes; the most is %d", len(step), maxText)
-		}
+		size += len(step)
+	}
+	if size > maxText {
+		return invalid("Query.Steps", "has %d bytes together; the most is %d", size, maxText)
 	}
 	switch {
 	case q.MaxTools < 0 || q.MaxTools > maxTools:
@@ -49,6 +51,9 @@ func (q *Query) validate() error {
 		field string
 		least map[string]int
 	}{{"PerServer", q.PerServer}, {"PerCategory", q.PerCategory}} {
+		if len(floors.least) > maxTools {
+			return invalid("Query."+floors.field, "has %d entries; the most is %d", len(floors.least), maxTools)
+		}
 		for name, n := range floors.least {
 			if n < 0 {
 				return invalid("Query."+floors.field+"["+quote(name)+"]", "is %d; it must not be negative", n)

@@ -3,6 +3,7 @@ package selector
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -24,30 +25,45 @@ func (w *writer) vrow(e *entry) int32 {
 }
 
 // vectorize has vectors made of the texts that have none yet: those of entries, and those that failed before. It returns
-// all vectors and the documents of the catalogue that have one now. It fails only if ctx ends.
-func (s *Selector) vectorize(ctx context.Context, vectors *vector.Index, entries []*entry, gone []string, changes *Changes) (_ *vector.Index, recovered []*entry, err error) {
+// all vectors and the documents of the catalogue that have one now. It fails only if ctx ends, and none of it counts then.
+func (s *Selector) vectorize(ctx context.Context, old *snapshot, entries []*entry, gone []string, changes *Changes) (_ *vector.Index, recovered []*entry, err error) {
 	if s.opts.LexicalOnly {
 		return nil, nil, nil
 	}
-	for _, id := range gone {
-		delete(s.w.waiting, id)
-	}
+	leaving := set(gone)
 	for _, e := range entries {
-		delete(s.w.waiting, e.doc.ID)
+		leaving[e.doc.ID] = true
 	}
-	waiting := slices.Collect(maps.Values(s.w.waiting))
+	var waiting []*entry
+	for id, e := range s.w.waiting {
+		if !leaving[id] {
+			waiting = append(waiting, e)
+		}
+	}
+	all, vectors := slices.Concat(waiting, entries), old.vectors
+	var made map[[sha256.Size]byte]int32
 	if s.opts.Vectors != nil {
-		err = s.mirror(ctx, slices.Concat(waiting, entries), gone, changes)
+		err = s.upsert(ctx, all, changes)
 	} else {
-		vectors, err = s.embed(ctx, vectors, slices.Concat(waiting, entries), changes)
+		vectors, made, err = s.embed(ctx, vectors, all, changes)
 	}
 	if ctx.Err() != nil {
+		if s.opts.Vectors != nil {
+			s.upsertAgain(old, entries)
+		}
 		return nil, nil, fmt.Errorf("selector: making vectors: %w", ctx.Err())
 	}
 	if err != nil {
 		changes.Degraded = fmt.Errorf("selector: making vectors: %w", err)
 		s.warn("documents have no vectors", err)
 	}
+	if s.opts.Vectors != nil && len(gone) > 0 {
+		s.discard(ctx, gone)
+	}
+	for id := range leaving {
+		delete(s.w.waiting, id)
+	}
+	maps.Copy(s.w.vectors, made)
 	for _, e := range waiting {
 		if _, known := s.w.vectors[e.textSum]; known || err == nil {
 			delete(s.w.waiting, e.doc.ID)
@@ -62,54 +78,71 @@ func (s *Selector) vectorize(ctx context.Context, vectors *vector.Index, entries
 	return vectors, recovered, nil
 }
 
-// embed appends the vectors of texts that were not embedded before. With an error it has done so for some of them.
-func (s *Selector) embed(ctx context.Context, vectors *vector.Index, entries []*entry, changes *Changes) (*vector.Index, error) {
+// embed returns vectors with those of texts that were not embedded before, and the rows of these. With an error it has done
+// so for some of them: a text that the embedder cannot make a vector of must not leave all others without.
+func (s *Selector) embed(ctx context.Context, vectors *vector.Index, entries []*entry, changes *Changes) (_ *vector.Index, made map[[sha256.Size]byte]int32, err error) {
+	made = map[[sha256.Size]byte]int32{}
+	var asked []*entry
 	var texts []string
-	var sums [][sha256.Size]byte
-	asked := map[[sha256.Size]byte]bool{}
 	for _, e := range entries {
-		if _, known := s.w.vectors[e.textSum]; !known && !asked[e.textSum] {
-			asked[e.textSum] = true
-			texts, sums = append(texts, e.text), append(sums, e.textSum)
+		if _, known := s.w.vectors[e.textSum]; known {
+			continue
+		}
+		if _, twice := made[e.textSum]; !twice {
+			made[e.textSum] = noVector
+			asked, texts = append(asked, e), append(texts, e.text)
 		}
 	}
+	clear(made)
 	if len(texts) == 0 {
-		return vectors, nil
+		return vectors, nil, nil
 	}
 	embedded, err := protect("Embedder.EmbedDocuments", func() ([][]float32, error) {
 		return s.opts.Embedder.EmbedDocuments(ctx, texts)
 	})
-	if err != nil && len(embedded) != len(texts) {
-		return vectors, err
-	}
 	if len(embedded) != len(texts) {
-		return vectors, fmt.Errorf("the embedder returned %d vectors for %d texts", len(embedded), len(texts))
+		if err == nil {
+			err = fmt.Errorf("the embedder returned %d vectors for %d texts", len(embedded), len(texts))
+		}
+		return vectors, nil, err
 	}
-	rows := slices.DeleteFunc(slices.Clone(embedded), zero)
-	first := int32(0)
-	if len(rows) > 0 {
-		if vectors == nil {
-			vectors = vector.New(len(rows[0]))
-		}
-		grown, err := vectors.Append(rows...)
-		if err != nil {
-			return vectors, err
-		}
-		first, vectors = int32(vectors.Len()), grown
+	if dim := dimension(embedded); dim > 0 && (vectors == nil || vectors.Len() == 0) {
+		vectors = vector.New(dim)
 	}
 	for i, v := range embedded {
+		row, bad := int32(noVector), error(nil)
 		switch {
-		case v == nil: // it failed
-			continue
-		case zero(v):
-			s.w.vectors[sums[i]] = noVector
-		default:
-			s.w.vectors[sums[i]] = first
-			first++
+		case len(v) == 0:
+			bad = errNoVector
+		case !zero(v):
+			var grown *vector.Index
+			if grown, bad = vectors.Append(v); bad == nil {
+				row, vectors = int32(vectors.Len()), grown
+			}
 		}
-		changes.Embedded++
+		if bad == nil {
+			made[asked[i].textSum] = row
+			changes.Embedded++
+		} else if err == nil {
+			err = fmt.Errorf("of document %s: %w", quote(asked[i].doc.ID), bad)
+		}
 	}
-	return vectors, err
+	return vectors, made, err
+}
+
+var errNoVector = errors.New("the embedder returned no vector")
+
+// dimension returns the length that most vectors have.
+func dimension(vectors [][]float32) int {
+	most, count := 0, map[int]int{}
+	for _, v := range vectors {
+		if n := len(v); !zero(v) {
+			if count[n]++; count[n] > count[most] {
+				most = n
+			}
+		}
+	}
+	return most
 }
 
 // zero reports whether v has no direction, which is how an embedder says that it knows no word of a text.
@@ -117,14 +150,8 @@ func zero(v []float32) bool {
 	return !slices.ContainsFunc(v, func(x float32) bool { return x != 0 })
 }
 
-// mirror keeps a [VectorIndex] up to date. An item that could not be deleted does no harm: what is found is looked up in
-// the catalogue.
-func (s *Selector) mirror(ctx context.Context, entries []*entry, gone []string, changes *Changes) error {
-	if len(gone) > 0 {
-		if _, err := protect("VectorIndex.Delete", func() (struct{}, error) { return struct{}{}, s.opts.Vectors.Delete(ctx, gone) }); err != nil {
-			s.warn("vectors of removed documents are left behind", err)
-		}
-	}
+// upsert brings a [VectorIndex] up to date.
+func (s *Selector) upsert(ctx context.Context, entries []*entry, changes *Changes) error {
 	if len(entries) == 0 {
 		return nil
 	}
@@ -137,6 +164,24 @@ func (s *Selector) mirror(ctx context.Context, entries []*entry, gone []string, 
 		changes.Embedded = len(items)
 	}
 	return err
+}
+
+// upsertAgain has the items of documents that were to be replaced upserted again with the next change: they may have been
+// replaced already.
+func (s *Selector) upsertAgain(old *snapshot, entries []*entry) {
+	for _, e := range entries {
+		if row, there := s.w.rows[e.doc.ID]; there {
+			s.w.waiting[e.doc.ID] = old.entries[row]
+		}
+	}
+}
+
+// discard removes items from a [VectorIndex]. One that could not be deleted does no harm: what is found is looked up in the
+// catalogue.
+func (s *Selector) discard(ctx context.Context, gone []string) {
+	if _, err := protect("VectorIndex.Delete", func() (struct{}, error) { return struct{}{}, s.opts.Vectors.Delete(ctx, gone) }); err != nil {
+		s.warn("vectors of removed documents are left behind", err)
+	}
 }
 
 // protect calls code that is not ours. A panic in it becomes an error.

@@ -1,12 +1,10 @@
 package selector
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"log/slog"
 	"slices"
-	"strings"
 
 	"github.com/mcpfleet/mcpfleet/selector/internal/lexical"
 	"github.com/mcpfleet/mcpfleet/selector/internal/rank"
@@ -15,6 +13,8 @@ import (
 // A writer is what only whoever writes needs to know.
 type writer struct {
 	rows    map[string]int              // of live documents, by ID
+	dead    int                         // the size of documents that are gone, and whose rows are still there
+	size    int                         // that of all
 	servers map[string]int32            // the numbers of servers
 	vectors map[[sha256.Size]byte]int32 // rows of snapshot.vectors or noVector, by the sum of the text, once it was embedded
 	waiting map[string]*entry           // documents whose vectors could not be made, by ID
@@ -29,8 +29,19 @@ func newWriter() writer {
 	}
 }
 
-// minDead rows of documents that are gone are left where they are, and as many as a quarter of all.
-const minDead = 256
+// Rows of documents that are gone are left where they are, as long as they are few or less than a quarter of all, and of
+// their bytes.
+const (
+	minDead      = 256
+	minDeadBytes = 8 << 20
+)
+
+// crowded reports whether too much of a version is documents that are gone.
+func (w *writer) crowded(sn *snapshot) bool {
+	rows := len(sn.entries)
+	dead := rows - len(w.rows)
+	return dead > minDead && dead > rows/4 || w.dead > minDeadBytes && w.dead > w.size/4
+}
 
 // apply makes and publishes the next version of the catalogue: entries are added, in place of those with their IDs, and
 // the documents with the IDs in gone are removed. It is called by whoever writes.
@@ -51,7 +62,7 @@ func (s *Selector) apply(ctx context.Context, entries []*entry, gone []string) (
 		return false
 	})
 	// From here on nothing fails: what is missing is left waiting.
-	vectors, recovered, err := s.vectorize(ctx, old.vectors, entries, gone, &changes)
+	vectors, recovered, err := s.vectorize(ctx, old, entries, gone, &changes)
 	if err != nil {
 		return Changes{}, err
 	}
@@ -61,8 +72,12 @@ func (s *Selector) apply(ctx context.Context, entries []*entry, gone []string) (
 
 	next := old.next()
 	next.vectors = vectors
+	leave := func(row int) {
+		drop(next.live, row)
+		s.w.dead += next.entries[row].size
+	}
 	for _, id := range gone {
-		drop(next.live, s.w.rows[id])
+		leave(s.w.rows[id])
 		delete(s.w.rows, id)
 	}
 	if len(recovered) > 0 {
@@ -73,12 +88,16 @@ func (s *Selector) apply(ctx context.Context, entries []*entry, gone []string) (
 	}
 	for _, e := range entries {
 		if row, there := s.w.rows[e.doc.ID]; there {
-			drop(next.live, row)
+			leave(row)
 		}
 	}
 	s.append(next, entries)
-	if dead := len(next.entries) - len(s.w.rows); dead > minDead && dead > len(next.entries)/4 {
+	if s.w.crowded(next) {
 		next = s.rebuild(next)
+	}
+	next.bare = nil
+	for id := range s.w.waiting {
+		next.bare = add(next.bare, s.w.rows[id])
 	}
 	next.finish()
 	s.current.Store(next)
@@ -97,6 +116,7 @@ func (s *Selector) append(sn *snapshot, entries []*entry) {
 		}
 		row := len(sn.entries)
 		s.w.rows[e.doc.ID] = row
+		s.w.size += e.size
 		sn.entries = append(sn.entries, e)
 		sn.servers = append(sn.servers, number)
 		sn.intents = append(sn.intents, rank.IntentOf(e.doc.Name))
@@ -107,18 +127,17 @@ func (s *Selector) append(sn *snapshot, entries []*entry) {
 	sn.lexical = sn.lexical.Append(docs...)
 }
 
-// rebuild lays a catalogue out anew: without the documents that are gone, and with those of a server side by side.
+// rebuild lays a catalogue out anew, without the documents that are gone. The others stay in their order: sums are rounded as
+// they are added up, and what somebody sees must not change in its last bit because documents that they do not see came and
+// went.
 func (s *Selector) rebuild(old *snapshot) *snapshot {
 	entries := make([]*entry, 0, len(s.w.rows))
 	used := make([]uint64, len(old.live))
-	for _, row := range s.w.rows {
+	each(old.live, func(row int) {
 		entries = append(entries, old.entries[row])
 		if v := old.vrows[row]; v != noVector {
 			used = add(used, int(v))
 		}
-	}
-	slices.SortFunc(entries, func(a, b *entry) int {
-		return cmp.Or(strings.Compare(a.doc.Server, b.doc.Server), strings.Compare(a.doc.Category, b.doc.Category), strings.Compare(a.doc.ID, b.doc.ID))
 	})
 	w := newWriter()
 	w.waiting = s.w.waiting

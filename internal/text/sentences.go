@@ -16,6 +16,10 @@ func Sentences(dst []string, s string) []string {
 	for i := 0; i < len(s); {
 		r, size := utf8.DecodeRuneInString(s[i:])
 		end := i + size
+		if i == start && unicode.IsSpace(r) {
+			start, i = end, end // what begins with much space would be trimmed again and again
+			continue
+		}
 		switch r {
 		case '\n', '\r':
 			if r == '\r' {
@@ -79,7 +83,11 @@ var never = map[string]bool{
 
 // abbreviated reports whether the full stop between before and after belongs to an abbreviation or a number of a list.
 func abbreviated(before, after string) bool {
-	word := before[strings.LastIndexFunc(before, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune("([{\"'“‘*`", r) })+1:]
+	word := before
+	if i := strings.LastIndexFunc(before, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune("([{\"'“‘*`", r) }); i >= 0 {
+		_, size := utf8.DecodeRuneInString(before[i:])
+		word = before[i+size:]
+	}
 	if len(word) > 8 || word == "" {
 		return word == "" && after == ""
 	}

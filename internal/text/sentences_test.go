@@ -31,6 +31,8 @@ func TestSentencesEndWherePeopleEndThem(t *testing.T) {
 		"First line\nSecond line": {"First line", "Second line"},
 		"今日は。明日！":                 {"今日は。", "明日！"},
 		"-5 degrees":              {"-5 degrees"},
+		"Use “e.g. this”":         {"Use “e.g. this”"},
+		"Ask\u00a0Mr. J. Smith":   {"Ask\u00a0Mr. J. Smith"},
 	} {
 		if got := Sentences(nil, in); !slices.Equal(got, want) {
 			t.Errorf("Sentences(%q) = %q, want %q", in, got, want)
@@ -67,4 +69,22 @@ func letters(s string) (n int) {
 		}
 	}
 	return n
+}
+
+// Each of these takes minutes if something is looked at again for every sentence or line.
+func TestSentencesOfHugeTextsAreFoundInOnePass(t *testing.T) {
+	const n = 1 << 20
+	for in, want := range map[string]int{
+		strings.Repeat(" ", n) + strings.Repeat("a\n", n):     1,
+		strings.Repeat(" ", n) + strings.Repeat("e.g. ", n):   1,
+		strings.Repeat("\n ", n) + strings.Repeat("1. ", n):   n / 2,
+		strings.Repeat("A b\n", n):                            n,
+		"a" + strings.Repeat("\n ", n):                        1,
+		strings.Repeat("- ", n):                               0,
+		strings.Repeat(".", n) + strings.Repeat(")", n) + "a": 1,
+	} {
+		if got := len(Sentences(nil, in)); got != want {
+			t.Errorf("%.20q... has %d sentences, want %d", strings.TrimSpace(in), got, want)
+		}
+	}
 }

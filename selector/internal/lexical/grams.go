@@ -3,6 +3,7 @@ package lexical
 import (
 	"cmp"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"sync"
 
@@ -71,8 +72,16 @@ func (s *store) addGrams(row uint32) (norm float32) {
 
 func same(h uint32) uint32 { return h }
 
-// hashGram has nothing to do: n-grams are hashes.
-func hashGram(h uint32) uint64 { return uint64(h) }
+// hashGram hashes an n-gram once more, with a secret: whoever knows how n-grams are hashed could write texts of which all fall
+// into one place of the table. The mixing is that of SplitMix64.
+func hashGram(h uint32) uint64 {
+	x := uint64(h) + gramSecret
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+var gramSecret = rand.Uint64()
 
 // Grams adds to dst[row] how alike the spelling of the terms and of each allowed row is, from 0 to 1, for rows of this
 // version; dst must be that long. It finds other forms of a word, parts of compounds, and words with typing errors.

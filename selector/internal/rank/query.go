@@ -134,6 +134,7 @@ func begins(s string, i int) bool {
 
 // unmatched returns the words that occur in no allowed row, in their order. One part of an identifier is enough to match it.
 func (q *query) unmatched(x *lexical.Index, allowed []uint64) (missing []string) {
+	var told map[string]bool
 	for i := 0; i < len(q.words); i++ {
 		w := &q.words[i]
 		if w.Joined || w.Unspaced || w.weight() == 0 {
@@ -148,7 +149,11 @@ func (q *query) unmatched(x *lexical.Index, allowed []uint64) (missing []string)
 			}
 		}
 		if !slices.ContainsFunc(q.words[first:i+1], func(w word) bool { return x.Frequency(w.stem, allowed) > 0 }) {
-			if as := q.text[w.Start:end]; !slices.Contains(missing, as) {
+			if as := q.text[w.Start:end]; !told[as] {
+				if told == nil {
+					told = map[string]bool{}
+				}
+				told[as] = true
 				missing = append(missing, as)
 			}
 		}
