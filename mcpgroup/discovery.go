@@ -314,6 +314,13 @@ func (vs *views) of(r *Registry, members []*member, lists []*toolList) *view {
 	return v
 }
 
+// all returns the views that are remembered.
+func (vs *views) all() []*view {
+	vs.mu.Lock()
+	defer vs.mu.Unlock()
+	return slices.Clone(vs.last)
+}
+
 // find returns a remembered view, which it makes the first, or nil. It is called with mu held.
 func (vs *views) find(members []*member, lists []*toolList) *view {
 	for i, v := range vs.last {

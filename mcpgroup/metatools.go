@@ -30,6 +30,7 @@ const (
 	maxSearchQuery      = 1000 // characters
 	maxServerText       = 200  // bytes of what list_servers says of a server
 	maxShownSchema      = 4 << 10
+	maxShownWord        = maxNameLen // bytes of a word or name in the answer of a search
 )
 
 // MetaToolOptions changes the tools of [Registry.MetaTools]. nil selects all defaults.
@@ -39,8 +40,8 @@ type MetaToolOptions struct {
 	Prefix string
 	// MaxTools bounds the tools that one search finds. The model may ask for fewer. The default is 10; at most 1,000.
 	MaxTools int
-	// TokenBudget bounds the answer of one search, in tokens as [RegistryOptions.Selector] counts them. The default is 4,000;
-	// at least 200.
+	// TokenBudget bounds the answer of one search, in tokens as [RegistryOptions.Selector] counts them. Where a list of servers
+	// is longer it says less of each, down to the name. The default is 4,000; at least 200.
 	TokenBudget int
 }
 

@@ -75,7 +75,7 @@ func (s *metaSet) unknown(ctx context.Context, name string) *Result {
 	if near, err := s.r.selectTools(ctx, words, &SelectOptions{MaxTools: 3}, s.scope, false); err == nil {
 		var names []string
 		for _, t := range near.Tools {
-			names = append(names, fmt.Sprintf("%q", t.Name))
+			names = append(names, fmt.Sprintf("%q", s.nameOf(t)))
 		}
 		if len(names) > 0 {
 			text += " Did you mean " + strings.Join(names, " or ") + "?"

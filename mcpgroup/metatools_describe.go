@@ -35,7 +35,7 @@ func (s *metaSet) describe() *metaTool {
 				OutputSchema map[string]any `json:"output_schema,omitempty"`
 				ReadOnly     bool           `json:"read_only"`
 				Destructive  bool           `json:"destructive"`
-			}{t.Name, t.id, t.Server, t.Title, t.Description, t.InputSchema, t.OutputSchema, t.ReadOnly(), t.Destructive()})
+			}{s.nameOf(t), t.id, t.Server, t.Title, t.Description, t.InputSchema, t.OutputSchema, t.ReadOnly(), t.Destructive()})
 			if err != nil {
 				return nil, err
 			}
@@ -82,11 +82,18 @@ func (s *metaSet) servers() *metaTool {
 					Tools: tools[name], Unavailable: unavailable[name] != nil,
 				})
 			}
-			text, err := toJSON(struct {
-				Servers []server `json:"servers"`
-			}{list})
-			if err != nil {
-				return nil, err
+			var text string
+			for _, most := range []int{maxServerText, maxServerText / 4, 0} { // of many servers the names are what is of most use
+				for i := range list {
+					list[i].Description = cleanText(list[i].Description, most)
+				}
+				var err error
+				if text, err = toJSON(map[string]any{"servers": list}); err != nil {
+					return nil, err
+				}
+				if s.count.Count(text) <= s.opts.TokenBudget {
+					break
+				}
 			}
 			return s.answer(ctx, text)
 		},

@@ -31,27 +31,33 @@ func (s *metaSet) search() *metaTool {
 			}),
 		},
 		mend: mendQueries,
-		run: func(ctx context.Context, args map[string]any, opts []CallOption) (*Result, error) {
-			ctx, cancel := withTimeoutOf(ctx, opts)
+		run: func(ctx context.Context, args map[string]any, call []CallOption) (*Result, error) {
+			ctx, cancel := withTimeoutOf(ctx, call)
 			defer cancel()
 			var in struct {
 				Queries  []string `json:"queries"`
-				MaxTools int      `json:"max_tools"`
+				MaxTools float64  `json:"max_tools"` // 1.0 and 1e0 are integers too
 				Servers  []string `json:"servers"`
 			}
 			if err := decodeArguments(args, &in); err != nil {
 				return nil, err
 			}
-			sel, err := s.r.selectTools(ctx, "", &SelectOptions{
-				Steps: in.Queries, Servers: in.Servers, MaxTools: cmp.Or(in.MaxTools, s.opts.MaxTools), TokenBudget: s.opts.TokenBudget,
-			}, s.scope, false)
+			opts := SelectOptions{
+				Steps: in.Queries, Servers: in.Servers, MaxTools: cmp.Or(int(in.MaxTools), s.opts.MaxTools), TokenBudget: s.opts.TokenBudget,
+			}
+			sel, err := s.r.selectTools(ctx, "", &opts, s.scope, false)
 			var invalid *SelectError
 			if errors.As(err, &invalid) {
 				return mistake("the search cannot be made: %s %s", invalid.Field, invalid.Reason), nil
 			} else if err != nil {
 				return nil, err
 			}
-			return s.found(ctx, sel)
+			opts.TokenBudget = 0
+			all, err := s.r.selectTools(ctx, "", &opts, s.scope, false)
+			if err != nil {
+				return nil, err
+			}
+			return s.found(ctx, sel, s.tooLarge(all, sel))
 		},
 	}
 }
@@ -77,20 +83,32 @@ type foundTool struct {
 	InputSchema map[string]any `json:"input_schema"`
 }
 
+// tooLarge returns the names of the tools of all that no answer has room for, even made smaller.
+func (s *metaSet) tooLarge(all, fitting *Selection) (names []string) {
+	for i, t := range all.Tools {
+		same := func(f *Tool) bool { return f.ID() == t.ID() }
+		if all.Details[i].Tokens > s.opts.TokenBudget && !slices.ContainsFunc(fitting.Tools, same) {
+			names = append(names, s.nameOf(t))
+		}
+	}
+	return names
+}
+
 // found is the answer of search_tools. It is kept within the budget, which the words around a tool count towards too.
-func (s *metaSet) found(ctx context.Context, sel *Selection) (*Result, error) {
+func (s *metaSet) found(ctx context.Context, sel *Selection, large []string) (*Result, error) {
 	answer := struct {
 		Tools       []foundTool `json:"tools"`
+		Large       []string    `json:"too_large_to_show,omitempty"`
 		Unmatched   []string    `json:"words_not_found,omitempty"`
 		Unavailable []string    `json:"unavailable_servers,omitempty"`
 		Hint        string      `json:"hint,omitempty"`
-	}{Tools: []foundTool{}, Unmatched: sel.Unmatched, Unavailable: slices.Sorted(maps.Keys(sel.Unavailable))}
-	answer.Unmatched = answer.Unmatched[:min(len(answer.Unmatched), 10)]
-	answer.Unavailable = answer.Unavailable[:min(len(answer.Unavailable), 10)]
+	}{Tools: []foundTool{}, Large: s.few(large), Unmatched: s.few(sel.Unmatched), Unavailable: s.few(slices.Sorted(maps.Keys(sel.Unavailable)))}
 	for _, t := range sel.Tools {
-		answer.Tools = append(answer.Tools, foundTool{t.Name, t.Server, t.Description, t.InputSchema})
+		answer.Tools = append(answer.Tools, foundTool{s.nameOf(t), t.Server, t.Description, t.InputSchema})
 	}
-	if len(answer.Tools) == 0 {
+	if len(answer.Large) > 0 {
+		answer.Hint = "Some tools that fit are too large to be shown here: see " + s.opts.Prefix + describeToolName + "."
+	} else if len(answer.Tools) == 0 {
 		answer.Hint = "Nothing fits. Use other words, or see " + s.opts.Prefix + listServersName + " for what there is."
 	}
 	for {
@@ -105,4 +123,25 @@ func (s *metaSet) found(ctx context.Context, sel *Selection) (*Result, error) {
 		}
 		return s.answer(ctx, text)
 	}
+}
+
+// few returns the first of some words or names, shortened. What they take of the budget is not there for tools.
+func (s *metaSet) few(names []string) (few []string) {
+	room := s.opts.TokenBudget / 4 // bytes, and a token has one or more
+	for _, name := range names[:min(len(names), 10)] {
+		name = cleanText(name, maxShownWord)
+		if room -= len(name); room < 0 {
+			break
+		}
+		few = append(few, name)
+	}
+	return few
+}
+
+// nameOf returns what call_tool takes for t: its id if its name is that of one of s, which a server must not hide behind.
+func (s *metaSet) nameOf(t *Tool) string {
+	if slices.Contains(s.names, t.Name) {
+		return t.ID()
+	}
+	return t.Name
 }

@@ -114,6 +114,8 @@ func TestSearchTakesWhatModelsWrite(t *testing.T) {
 	for _, args := range []string{
 		`{"queries":["weather forecast of a city"],"max_tools":1}`,
 		`{"queries":"weather forecast of a city","max_tools":1}`,
+		`{"queries":["weather forecast of a city"],"max_tools":1.0}`,
+		`{"queries":["weather forecast of a city"],"max_tools":10e-1}`,
 		`{"queries":"[\"weather forecast of a city\"]","max_tools":1,"servers":["weather","mail"]}`,
 	} {
 		if got := foundBy(t, callMeta(t, search, ctx, args)); !slices.Equal(got, []string{"get_forecast"}) {
@@ -170,6 +172,74 @@ func TestAnAnswerOfSearchFitsItsBudget(t *testing.T) {
 	}
 }
 
+// Words that nothing has are told, and do not take the place of tools.
+func TestWordsOfAQueryDoNotFillTheAnswerOfSearch(t *testing.T) {
+	var tools [][2]string
+	for i := range 10 {
+		tools = append(tools, [2]string{fmt.Sprintf("report_%d", i), fmt.Sprintf("Writes report %d.", i)})
+	}
+	r := newRegistry(t, nil, described("reports", tools...))
+	var queries []any
+	for i := range maxSearchQueries {
+		queries = append(queries, "report "+strings.Repeat(string(rune('a'+i))+"qzx", 240))
+	}
+	for _, budget := range []int{200, 4000} {
+		search := metaToolsOf(t, r, &MetaToolOptions{TokenBudget: budget})["search_tools"]
+		res := callMeta(t, search, userContext("alice"), map[string]any{"queries": queries})
+		if n := tokens.Estimate().Count(res.Text()); n > budget || len(foundBy(t, res)) < 3 {
+			t.Errorf("with a budget of %d: %d tools in %d tokens", budget, len(foundBy(t, res)), n)
+		}
+	}
+	res := callMeta(t, metaToolsOf(t, r, nil)["search_tools"], userContext("alice"), `{"queries":["report quixotry"]}`)
+	if !strings.Contains(res.Text(), `"words_not_found":["quixotry"]`) {
+		t.Errorf("answers %s", res.Text())
+	}
+}
+
+// A tool for which there is no room is named, or a model would never hear of it.
+func TestSearchNamesToolsThatAreTooLargeToShow(t *testing.T) {
+	properties := map[string]any{}
+	for i := range 200 {
+		properties[fmt.Sprintf("parameter_%d", i)] = map[string]any{"type": "string"}
+	}
+	wide := described("wide")
+	wide.Server.AddTool(&mcp.Tool{Name: "tune_engine", Description: "Tunes the engine.", InputSchema: map[string]any{"type": "object", "properties": properties}},
+		func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			return &mcp.CallToolResult{}, nil
+		})
+	r := newRegistry(t, nil, append(office(), wide)...)
+	meta := metaToolsOf(t, r, &MetaToolOptions{TokenBudget: 1000})
+	res := callMeta(t, meta["search_tools"], userContext("alice"), `{"queries":["tune the engine"]}`)
+	if slices.Contains(foundBy(t, res), "tune_engine") || !strings.Contains(res.Text(), `"too_large_to_show":["tune_engine"]`) || !strings.Contains(res.Text(), "describe_tool") {
+		t.Errorf("answers %s", res.Text())
+	}
+	if res := callMeta(t, meta["search_tools"], userContext("alice"), `{"queries":["send an e-mail"],"servers":["mail"]}`); strings.Contains(res.Text(), "too_large") {
+		t.Errorf("answers %s", res.Text())
+	}
+}
+
+func TestAListOfManyServersSaysLessOfEach(t *testing.T) {
+	var servers []ServerConfig
+	for i := range 50 {
+		cfg := described(fmt.Sprintf("server%d", i), [2]string{fmt.Sprintf("tool%d", i), "Works."})
+		cfg.Description = strings.Repeat("It is for one thing and another. ", 5)
+		servers = append(servers, cfg)
+	}
+	r := newRegistry(t, nil, servers...)
+	size := 0
+	for _, budget := range []int{200, 1500, 4000} {
+		res := callMeta(t, metaToolsOf(t, r, &MetaToolOptions{TokenBudget: budget})["list_servers"], userContext("alice"), nil)
+		if n := strings.Count(res.Text(), `"tools":1`); n != len(servers) {
+			t.Errorf("with a budget of %d: %d servers", budget, n)
+		}
+		if n := tokens.Estimate().Count(res.Text()); n <= size || budget > 200 && n > budget {
+			t.Errorf("with a budget of %d: %d tokens, and %d with less", budget, n, size)
+		} else {
+			size = n
+		}
+	}
+}
+
 // Scenario 97: a name that no tool has is answered with those that it may stand for.
 func TestAnUnknownNameIsAnsweredWithSimilarOnes(t *testing.T) {
 	r := newRegistry(t, nil, office()...)
@@ -205,7 +275,12 @@ func TestCallToolDoesNotCallItself(t *testing.T) {
 			t.Errorf("call_tool(%q) answers %v %q", name, res.IsError, res.Text())
 		}
 	}
-	if res := callMeta(t, meta["call_tool"], ctx, map[string]any{"name": "odd.call_tool"}); res.Text() != "odd/call_tool {}" {
+	// A server's own tool of such a name is found by one that leads to it.
+	found := foundBy(t, callMeta(t, meta["search_tools"], ctx, `{"queries":["a server's own tool of this name"],"servers":["odd"]}`))
+	if !slices.Equal(found, []string{"odd.call_tool"}) {
+		t.Fatalf("found %q", found)
+	}
+	if res := callMeta(t, meta["call_tool"], ctx, map[string]any{"name": found[0]}); res.Text() != "odd/call_tool {}" {
 		t.Errorf("a server's tool of this name answers %q", res.Text())
 	}
 }
@@ -337,6 +412,33 @@ func TestMetaToolsOfAnAgentObeyItsPolicy(t *testing.T) {
 	}
 	if res := callMeta(t, meta["call_tool"], ctx, `{"name":"mail.send_email"}`); !res.IsError || strings.Contains(strings.TrimPrefix(res.Text(), `There is no tool "mail.send_email".`), "email") {
 		t.Errorf("a tool of another server: %q", res.Text())
+	}
+}
+
+// With the servers of another tenant or without them, a model is told the same of everything.
+func TestMetaToolsDoNotTellOfOtherTenants(t *testing.T) {
+	tenant := func(name string) context.Context {
+		return session.NewContext(t.Context(), session.Key{Tenant: name, User: "alice"})
+	}
+	secret := described("vault", [2]string{"open_vault", "Opens the vault, and sends an e-mail message."}, [2]string{"send_email", "Sends from the vault."})
+	secret.Tenant = "other"
+	with, without := newRegistry(t, nil, append([]ServerConfig{secret}, office()...)...), newRegistry(t, nil, office()...)
+	if res := selected(t, with, tenant("other"), "open the vault", nil); res.Of != 9 {
+		t.Fatalf("the tenant selects %v", res)
+	}
+	got, want := metaToolsOf(t, with, nil), metaToolsOf(t, without, nil)
+	for _, call := range [][2]string{
+		{"search_tools", `{"queries":["open the vault","send an e-mail"]}`},
+		{"search_tools", `{"queries":["open the vault"],"servers":["vault"]}`},
+		{"describe_tool", `{"name":"open_vault"}`}, {"describe_tool", `{"name":"vault.open_vault"}`}, {"describe_tool", `{"name":"send_email"}`},
+		{"call_tool", `{"name":"open_vault"}`}, {"call_tool", `{"name":"vault.open_vault"}`}, {"call_tool", `{"name":"vault__send_email"}`},
+		{"call_tool", `{"name":"send_email"}`}, {"list_servers", `{}`},
+	} {
+		a, errA := got[call[0]].Call(tenant("acme"), call[1])
+		b, errB := want[call[0]].Call(tenant("acme"), call[1])
+		if errA != nil || errB != nil || a.IsError != b.IsError || a.Text() != b.Text() {
+			t.Errorf("%s(%s) answers\n%v, %v, and without the other tenant\n%v, %v", call[0], call[1], a.Text(), errA, b.Text(), errB)
+		}
 	}
 }
 

@@ -148,6 +148,10 @@ func NewRegistry(opts *RegistryOptions) (*Registry, error) {
 			return nil, err
 		}
 	}
+	if r.opts.Selector != nil {
+		own := *r.opts.Selector
+		r.opts.Selector = &own
+	}
 	r.index = newIndex(r.opts.Selector)
 	if r.opts.Selector != nil { // the defaults are good, and take a moment to load
 		if _, err := r.index.start(); err != nil {

@@ -47,8 +47,8 @@ type SelectOptions struct {
 	Categories []string
 	Labels     map[string]string
 
-	// PerServer is how many tools of a server are chosen at least, as long as there are that many and there is room.
-	// PerCategory is the same for a category, as [ServerConfig.Category] spells it.
+	// PerServer is how many tools of a server are chosen at least, as long as there are that many and there is room; at most
+	// 1,000. PerCategory is the same for a category, as [ServerConfig.Category] spells it.
 	PerServer, PerCategory map[string]int
 
 	// Whole keeps every tool as it is. By default the description and the schema of a tool are shortened where only that
@@ -111,7 +111,8 @@ func (s *Selection) String() string {
 // What others may see has no influence on the result, and the same request gives the same result while the tools are the
 // same. Tools that change are followed: those of a new list are indexed by the first Select that meets them, which takes
 // time in proportion to what is new; the others do not wait for it. Like [Registry.List] it waits at most
-// [RegistryOptions.Patience] for servers that do not answer.
+// [RegistryOptions.Patience] for servers that do not answer. For an embedder of yours it waits as long as ctx lets it: see
+// package selector/embedding, which bounds that.
 //
 // How tools are described is in the hands of their servers. A word counts the less the more others there are, so that a tool
 // with many words does not fit everything; but what a tool says of itself is believed. [Registry.ForAgent] rules servers out.
@@ -152,6 +153,8 @@ func (r *Registry) selectTools(ctx context.Context, query string, opts *SelectOp
 		maps.DeleteFunc(unavailable, func(server string, _ error) bool { return v.members[server] == nil || !fits(v.members[server]) })
 	}
 
+	r.index.hold(v)
+	defer r.index.release(v)
 	within, sel, err := r.index.part(ctx, r, v, v.allowed(ctx, scope))
 	if err != nil {
 		return nil, selectFailed(err)
@@ -172,7 +175,10 @@ func (r *Registry) selectTools(ctx context.Context, query string, opts *SelectOp
 		return nil, selectFailed(err)
 	}
 	res.Tokens, res.Of, res.OfTokens = found.Tokens, found.Of, found.OfTokens
-	res.Unmatched, res.Degraded = found.Unmatched, found.Degraded
+	res.Unmatched = found.Unmatched
+	if found.Degraded != nil {
+		res.Degraded = &redactedError{found.Degraded} // it may hold the URL of a service
+	}
 	for _, s := range found.Tools {
 		t := v.byName[s.Document.Name]
 		d := SelectedTool{Score: s.Score, Tokens: s.Tokens, Reason: s.Reason, Step: s.Step, Parts: s.Parts}
@@ -223,7 +229,7 @@ func selectFailed(err error) error {
 			return &SelectError{Field: field, Reason: invalid.Reason}
 		}
 	}
-	return fmt.Errorf("mcpgroup: select: %w", &redactedError{err}) // an embedder's error may hold the URL of a service
+	return fmt.Errorf("mcpgroup: select: %w", &redactedError{err})
 }
 
 // query checks o and query and makes a query of package selector of them, but for what is about servers and tools.
@@ -274,9 +280,12 @@ func (o *SelectOptions) query(query string) (selector.Query, error) {
 		field string
 		of    map[string]int
 	}{{"PerServer", o.PerServer}, {"PerCategory", o.PerCategory}} {
+		if len(least.of) > maxNames {
+			return fail(least.field, "has %d entries; the most is %d", len(least.of), maxNames)
+		}
 		for _, n := range least.of {
-			if n < 0 {
-				return fail(least.field, "holds a negative number; leave it out")
+			if n < 0 || n > maxSelection {
+				return fail(least.field, "holds the number %d; it must be 0 to %d", n, maxSelection)
 			}
 		}
 	}

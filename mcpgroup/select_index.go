@@ -27,9 +27,12 @@ type index struct {
 	mu sync.Mutex
 	// documents are those in the selector, by id, with nil, and those that are being added to it or removed from it.
 	documents map[string]*transit
-	// views are those whose documents must stay, for as long as somebody can select from them.
+	// views are those whose documents are there: they stay for as long as somebody selects from the view, or the fleet
+	// remembers it. It is not left to the garbage collector to say when that ends: it may not run for thousands of views.
 	views map[weak.Pointer[view]]struct{}
-	limit int // how many documents there are before those of no view are removed
+	// limit is how many documents there are before those of no view are removed, and viewLimit how many views before those
+	// that are gone are forgotten. Both grow with what stays, so that a sweep always has much to do.
+	limit, viewLimit int
 
 	// retry is when documents without a vector are to be embedded again, in Unix nanoseconds; zero if there are none.
 	retry atomic.Int64
@@ -43,9 +46,9 @@ type transit struct {
 
 const (
 	// minDocuments stay whether or not a view has them: their users may be back soon.
-	minDocuments = 1024
-	// maxIndexed is how many views are remembered before those are forgotten that are gone.
-	maxIndexed = 8 * maxViews
+	minDocuments = 4096
+	// minIndexed views keep their documents whether or not the fleet remembers them.
+	minIndexed = 2 * maxViews
 	// maxNarrowed is how many parts of one view are remembered.
 	maxNarrowed = 64
 	// embedPause is the least time between two attempts to have documents embedded that an embedder failed at.
@@ -62,16 +65,33 @@ func newIndex(opts *selector.Options) *index {
 		documents: map[string]*transit{},
 		views:     map[weak.Pointer[view]]struct{}{},
 		limit:     minDocuments,
+		viewLimit: minIndexed,
 	}
 }
 
 // viewIndex is what a view keeps for selections.
 type viewIndex struct {
-	// mu guards all below. Nothing that can block runs while it is held.
+	// mu guards ids and parts. Nothing that can block runs while it is held.
 	mu    sync.Mutex
 	ids   []string // of the documents of the view's tools, in their order; immutable once set
-	ready bool     // they are in the selector, and stay there as long as the view does
 	parts []*part  // the last used first
+
+	// Both are guarded by index.mu.
+	users int  // selections under way
+	ready bool // the documents are in the selector
+}
+
+// hold keeps the documents of v, once they are in the selector, until release.
+func (x *index) hold(v *view) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	v.index.users++
+}
+
+func (x *index) release(v *view) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	v.index.users--
 }
 
 // part is the tools of a view that may be selected from. It is immutable.
@@ -82,7 +102,7 @@ type part struct {
 
 func (p *part) has(tool int) bool { return p.bits == nil || p.bits[tool/64]&(1<<(tool%64)) != 0 }
 
-// part returns the tools of v that bits says, which are in the selector then.
+// part returns the tools of v that bits says, which are in the selector then. v must be held.
 func (x *index) part(ctx context.Context, r *Registry, v *view, bits []uint64) (*part, *selector.Selector, error) {
 	sel, err := x.start()
 	if err != nil {
@@ -93,17 +113,18 @@ func (x *index) part(ctx context.Context, r *Registry, v *view, bits []uint64) (
 	if vi.ids == nil {
 		vi.ids = v.documentIDs()
 	}
-	ready := vi.ready
 	vi.mu.Unlock()
+	x.mu.Lock()
+	ready := vi.ready
+	x.mu.Unlock()
 	if !ready {
 		if err := x.add(ctx, r, sel, v); err != nil {
 			return nil, nil, err
 		}
 	}
-	x.mend(ctx, r, sel)
+	x.mend(r, sel)
 	vi.mu.Lock()
 	defer vi.mu.Unlock()
-	vi.ready = true
 	for i, p := range vi.parts {
 		if slices.Equal(p.bits, bits) {
 			copy(vi.parts[1:], vi.parts[:i])
@@ -144,6 +165,7 @@ func (x *index) add(ctx context.Context, r *Registry, sel *selector.Selector, v 
 				wait[t] = true
 			}
 		}
+		v.index.ready = len(wait) == 0
 		x.mu.Unlock()
 		if len(wait) == 0 {
 			x.sweep(r, sel)
@@ -156,7 +178,8 @@ func (x *index) add(ctx context.Context, r *Registry, sel *selector.Selector, v 
 		for t := range wait {
 			select {
 			case <-t.done:
-				if t.err != nil {
+				// What others failed at may be about documents that only they have: those of v are tried again.
+				if t == own && t.err != nil {
 					return t.err
 				}
 			case <-ctx.Done():
@@ -194,18 +217,14 @@ func (x *index) noteEmbedded(err error) {
 	}
 }
 
-// mend has documents embedded in the background that an embedder failed at a while ago.
-func (x *index) mend(ctx context.Context, r *Registry, sel *selector.Selector) {
+// mend has documents embedded in the background that an embedder failed at a while ago. They may be anybody's, so nobody's
+// context goes with them.
+func (x *index) mend(r *Registry, sel *selector.Selector) {
 	due := x.retry.Load()
 	if due == 0 || time.Now().UnixNano() < due || !x.retry.CompareAndSwap(due, 0) {
 		return
 	}
-	r.background(func() {
-		ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-		defer cancel()
-		defer context.AfterFunc(r.life, cancel)()
-		x.noteEmbedded(sel.Embed(ctx))
-	})
+	r.background(func() { x.noteEmbedded(sel.Embed(r.life)) })
 }
 
 // arrive ends t, which was about tools of v.
@@ -223,23 +242,35 @@ func (x *index) arrive(v *view, tools []int, t *transit, err error) {
 	close(t.done)
 }
 
-// sweep removes the documents that no view has, once there are many.
+// sweep forgets views that nobody can select from any more, and removes the documents that no view has, once there are
+// many of them.
 func (x *index) sweep(r *Registry, sel *selector.Selector) {
+	remembered := r.fleet.Load().views.all()
 	x.mu.Lock()
-	if len(x.documents) <= x.limit && len(x.views) <= maxIndexed {
+	full := len(x.documents) > x.limit
+	if !full && len(x.views) <= x.viewLimit {
 		x.mu.Unlock()
 		return
 	}
 	held := map[string]bool{}
 	for p := range x.views {
 		v := p.Value()
-		if v == nil {
+		switch {
+		case v == nil:
 			delete(x.views, p)
-			continue
+		case v.index.users == 0 && !slices.Contains(remembered, v):
+			v.index.ready = false
+			delete(x.views, p)
+		case full:
+			for _, id := range v.index.ids {
+				held[id] = true
+			}
 		}
-		for _, id := range v.index.ids {
-			held[id] = true
-		}
+	}
+	x.viewLimit = max(2*len(x.views), minIndexed)
+	if !full {
+		x.mu.Unlock()
+		return
 	}
 	x.limit = max(2*len(held), minDocuments)
 	t := &transit{done: make(chan struct{})}

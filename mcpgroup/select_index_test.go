@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -305,15 +305,17 @@ func (e hangingEmbedder) EmbedQuery(ctx context.Context, _ string) ([]float32, e
 	return nil, err
 }
 
+// It must not take a garbage collection to find out: with much memory in use there is none for thousands of views.
 func TestDocumentsOfViewsThatAreGoneAreRemoved(t *testing.T) {
 	r := newRegistry(t, &RegistryOptions{Selector: &selector.Options{LexicalOnly: true}})
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	ctx := userContext("alice")
-	const tools = minDocuments / 2
+	const tools = minDocuments / 4
 	sel, err := r.index.start()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range 8 {
+	for i := range 12 {
 		var list [][2]string
 		for n := range tools {
 			list = append(list, [2]string{fmt.Sprintf("tool_%d", n), fmt.Sprintf("Version %d.", i)})
@@ -327,12 +329,11 @@ func TestDocumentsOfViewsThatAreGoneAreRemoved(t *testing.T) {
 		if err := r.Remove(ctx, "changing"); err != nil {
 			t.Fatal(err)
 		}
-		runtime.GC() // which is how a view is found to be gone
 	}
 	eventually(t, func() bool {
 		r.index.mu.Lock()
 		defer r.index.mu.Unlock()
-		return len(r.index.documents) == sel.Len() && sel.Len() <= 4*tools
+		return len(r.index.documents) == sel.Len() && sel.Len() <= minDocuments+tools
 	})
 	if err := r.Add(ctx, described("changing", [2]string{"tool_1", "Version 1."})); err != nil {
 		t.Fatal(err)
@@ -341,3 +342,172 @@ func TestDocumentsOfViewsThatAreGoneAreRemoved(t *testing.T) {
 		t.Errorf("a document that was removed is missing: %v", res)
 	}
 }
+
+// Many users with tools of their own, one after the other, leave neither views nor documents behind.
+func TestUsersWhoHaveGoneAreForgotten(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	cfg, opts := perUser("mine", func(user string) [][2]string {
+		return [][2]string{{"list_" + user, "Lists what belongs to " + user + "."}}
+	})
+	r := newRegistry(t, &RegistryOptions{Options: opts, Selector: &selector.Options{LexicalOnly: true}}, cfg)
+	for round := range 2 {
+		for i := range 2 * minIndexed {
+			user := fmt.Sprint("user", i)
+			if res := selected(t, r, userContext(user), "list", nil); len(res.Tools) != 1 || res.Tools[0].Name != "list_"+user {
+				t.Fatalf("round %d: %s is given %q", round, user, idsOf(res.Tools))
+			}
+			if n := len(r.index.views); n > minIndexed+1 {
+				t.Fatalf("%d views are held", n)
+			}
+		}
+	}
+}
+
+// A view whose documents are removed while somebody selects from it would have an empty selection.
+func TestAViewInUseKeepsItsDocuments(t *testing.T) {
+	r := newRegistry(t, &RegistryOptions{Selector: &selector.Options{LexicalOnly: true}}, office()...)
+	ctx := userContext("alice")
+	v, _ := r.gather(ctx, nil)
+	r.index.hold(v)
+	p, sel, err := r.index.part(ctx, r, v, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Add(ctx, local("other", "x")); err != nil { // the fleet that remembers v is gone
+		t.Fatal(err)
+	}
+	sweep := func() {
+		r.index.limit, r.index.viewLimit = 0, 0
+		r.index.sweep(r, sel)
+	}
+	sweep()
+	q := selector.Query{Text: "send an e-mail", Within: p.subset}
+	if found, err := sel.Select(ctx, q); err != nil || found.Of != 7 {
+		t.Errorf("while it is held: %+v, %v", found, err)
+	}
+	r.index.release(v)
+	sweep()
+	eventually(t, func() bool { return sel.Len() == 0 })
+	r.index.hold(v)
+	defer r.index.release(v)
+	if _, _, err := r.index.part(ctx, r, v, nil); err != nil || sel.Len() != 7 {
+		t.Errorf("used again: %d documents, %v", sel.Len(), err)
+	}
+}
+
+// hostileText panics at one text, and waits for gate at another.
+type hostileText struct {
+	in, gate chan struct{}
+	once     sync.Once
+}
+
+func (c *hostileText) Count(text string) int {
+	if strings.Contains(text, "poison") {
+		panic("what only bob has")
+	}
+	if strings.Contains(text, "list_shared") {
+		c.once.Do(func() {
+			close(c.in)
+			<-c.gate
+		})
+	}
+	return len(text)
+}
+
+// What one user's tools make fail is not told to another who waited for the tools that both have.
+func TestAUserIsNotToldWhatOthersFailedAt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		counter := &hostileText{in: make(chan struct{}), gate: make(chan struct{})}
+		cfg, opts := perUser("mine", func(user string) [][2]string {
+			tools := [][2]string{{"list_shared", "Lists what is shared."}}
+			if user == "bob" {
+				tools = append(tools, [2]string{"poison", "Is bob's."})
+			}
+			return tools
+		})
+		r := newRegistry(t, &RegistryOptions{Options: opts, Selector: &selector.Options{LexicalOnly: true, Counter: counter}}, cfg)
+		start := func(user string) chan error {
+			done := make(chan error, 1)
+			go func() {
+				_, err := r.Select(userContext(user), "list", nil)
+				done <- err
+			}()
+			return done
+		}
+		bob := start("bob")
+		<-counter.in
+		alice := start("alice")
+		synctest.Wait()
+		close(counter.gate)
+		var crash *session.PanicError
+		if err := <-bob; !errors.As(err, &crash) {
+			t.Errorf("bob: %v, want the panic", err)
+		}
+		if err := <-alice; err != nil {
+			t.Errorf("alice: %v", err)
+		}
+	})
+}
+
+// An embedder's error may name the URL of a service, with a key in it.
+func TestAnEmbeddersSecretsAreNotInTheSelection(t *testing.T) {
+	var down atomic.Bool
+	errDown := errors.New("Post https://embed.example/v1?key=SECRET: refused")
+	e := &fakeEmbedder{fail: func() error {
+		if down.Load() {
+			return errDown
+		}
+		return nil
+	}}
+	r := newRegistry(t, &RegistryOptions{Selector: &selector.Options{Embedder: e}}, office()...)
+	selected(t, r, userContext("alice"), "send an e-mail", nil)
+	down.Store(true)
+	res := selected(t, r, userContext("alice"), "send an e-mail", nil)
+	if !errors.Is(res.Degraded, errDown) || strings.Contains(res.Degraded.Error(), "SECRET") {
+		t.Errorf("degraded: %v", res.Degraded)
+	}
+}
+
+// Documents that are embedded later may be anybody's: whose request comes by then must not be known to the embedder.
+func TestWhatIsEmbeddedLaterIsNobodysRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &contextEmbedder{}
+		r := newRegistry(t, &RegistryOptions{Selector: &selector.Options{Embedder: e}}, office()...)
+		selected(t, r, userContext("bob"), "send an e-mail", nil)
+		time.Sleep(embedPause + time.Second)
+		selected(t, r, userContext("alice"), "send an e-mail", nil)
+		synctest.Wait()
+		if want := []string{"bob", ""}; !slices.Equal(e.users, want) {
+			t.Errorf("documents were embedded for %q, want %q", e.users, want)
+		}
+	})
+}
+
+// contextEmbedder notes for whom it embeds documents, and fails the first time.
+type contextEmbedder struct {
+	fakeEmbedder
+	users []string
+}
+
+func (e *contextEmbedder) EmbedDocuments(ctx context.Context, texts []string) ([][]float32, error) {
+	key, _ := session.FromContext(ctx)
+	if e.users = append(e.users, key.User); len(e.users) == 1 {
+		return nil, errors.New("not now")
+	}
+	return e.fakeEmbedder.EmbedDocuments(ctx, texts)
+}
+
+func TestTheOptionsOfTheSelectorAreCopied(t *testing.T) {
+	own := selector.Options{LexicalOnly: true, Counter: fixedCounter(7)}
+	r := newRegistry(t, &RegistryOptions{Selector: &own, Results: ResultPolicy{MaxBytes: 4096}}, office()...)
+	own.Counter = fixedCounter(1000)
+	for i, d := range selected(t, r, userContext("alice"), "send an e-mail", nil).Details {
+		if d.Tokens != 7 {
+			t.Errorf("tool %d costs %d tokens, want 7", i, d.Tokens)
+		}
+	}
+}
+
+type fixedCounter int
+
+func (c fixedCounter) Count(string) int { return int(c) }

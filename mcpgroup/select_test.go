@@ -135,6 +135,10 @@ func TestSelectRefusesWhatCannotBeMeant(t *testing.T) {
 		t.Fatal(err)
 	}
 	many := slices.Repeat([]string{"x"}, 1001)
+	tooMany := map[string]int{}
+	for i := range 1001 {
+		tooMany[fmt.Sprint(i)] = 1
+	}
 	for _, test := range []struct {
 		query string
 		opts  *SelectOptions
@@ -158,7 +162,10 @@ func TestSelectRefusesWhatCannotBeMeant(t *testing.T) {
 		{"x", &SelectOptions{Pinned: many}, "Pinned"},
 		{"x", &SelectOptions{Pinned: []string{""}}, "Pinned[0]"},
 		{"x", &SelectOptions{PerServer: map[string]int{"github": -1}}, "PerServer"},
+		{"x", &SelectOptions{PerServer: map[string]int{"github": math.MaxInt}}, "PerServer"},
 		{"x", &SelectOptions{PerCategory: map[string]int{"data": -1}}, "PerCategory"},
+		{"x", &SelectOptions{PerCategory: map[string]int{"data": 1001}}, "PerCategory"},
+		{"x", &SelectOptions{PerCategory: tooMany}, "PerCategory"},
 	} {
 		for _, s := range []selecter{r, view} {
 			_, err := s.Select(userContext("alice"), test.query, test.opts)

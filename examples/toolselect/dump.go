@@ -14,7 +14,7 @@ import (
 	"github.com/mcpfleet/mcpfleet/mcpgroup"
 )
 
-// maxLine bounds one tool of a dump, in bytes.
+// maxLine bounds one tool of a dump, and one request, in bytes.
 const maxLine = 16 << 20
 
 // readDump makes servers of this process of the tools in a file. They can be selected and not be called.
@@ -53,7 +53,9 @@ func readDump(path string) ([]mcpgroup.ServerConfig, error) {
 			tool.InputSchema = map[string]any{}
 		}
 		tool.InputSchema["type"] = "object" // without which the SDK takes no schema
-		server.AddTool(&mcp.Tool{Name: tool.Name, Description: tool.Description, InputSchema: tool.InputSchema}, refuse)
+		if err := add(server, &mcp.Tool{Name: tool.Name, Description: tool.Description, InputSchema: tool.InputSchema}); err != nil {
+			return nil, fmt.Errorf("toolselect: %s, line %d: %w", path, n, err)
+		}
 	}
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("toolselect: %s: %w", path, err)
@@ -62,6 +64,17 @@ func readDump(path string) ([]mcpgroup.ServerConfig, error) {
 		return nil, fmt.Errorf("toolselect: %s has no tools", path)
 	}
 	return servers, nil
+}
+
+// add adds a tool to a server. The SDK panics at what it does not take, for there it is the programmer's own.
+func add(server *mcp.Server, tool *mcp.Tool) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%v", p)
+		}
+	}()
+	server.AddTool(tool, refuse)
+	return nil
 }
 
 func refuse(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {

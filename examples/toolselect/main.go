@@ -78,6 +78,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return answer(ctx, reg, request, &opts, progress, stdout)
 	}
 	lines := bufio.NewScanner(stdin)
+	lines.Buffer(nil, maxLine) // a request may be longer than what a Scanner takes by itself
 	for progress.prompt("request> "); lines.Scan(); progress.prompt("request> ") {
 		if strings.TrimSpace(lines.Text()) == "" {
 			continue
@@ -86,7 +87,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 			return err
 		}
 	}
-	return lines.Err()
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("toolselect: reading requests: %w", err)
+	}
+	return nil
 }
 
 // load makes the registry of a catalogue.

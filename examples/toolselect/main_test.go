@@ -68,6 +68,10 @@ func TestARequestIsAnsweredWithATableOfTools(t *testing.T) {
 }
 
 func TestRequestsAreReadLineByLine(t *testing.T) {
+	long := strings.Repeat("weather forecast ", 5000) // is one line too
+	if out := output(t, long+"\n", "-dump", write(t, "tools.jsonl", tools), "-max", "1"); !strings.Contains(out, "weather.get_forecast") {
+		t.Errorf("a long request is answered with\n%s", out)
+	}
 	out := output(t, "send an e-mail\n\nweather forecast of a city\n", "-dump", write(t, "tools.jsonl", tools), "-max", "1")
 	if n := len(reduction.FindAllString(out, -1)); n != 2 || !strings.Contains(out, "odd-name-.send_email") || !strings.Contains(out, "weather.get_forecast") {
 		t.Errorf("%d answers in\n%s", n, out)
@@ -96,6 +100,7 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 		{[]string{"-dump", write(t, "tools.jsonl", `{"name":"a"}`+"\nnot JSON\n"), "x"}, "line 2"},
 		{[]string{"-dump", write(t, "tools.jsonl", `{"server":"a"}`), "x"}, "without a name"},
 		{[]string{"-dump", write(t, "tools.jsonl", "\n"), "x"}, "no tools"},
+		{[]string{"-dump", write(t, "tools.jsonl", `{"name":"a","input_schema":{"properties":{"x":{"x-mcp-header":"a b"}}}}`), "x"}, "line 1"},
 		{[]string{"-dump", write(t, "tools.jsonl", tools), "-budget", "-1", "x"}, "TokenBudget"},
 	} {
 		var out, progress bytes.Buffer
