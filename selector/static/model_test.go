@@ -84,7 +84,7 @@ func TestRoundingToInt8HardlyTurnsVectors(t *testing.T) {
 	}
 	for _, s := range []string{
 		"create issue", "create an issue, then create issues and delete the issue", "unknownword", "unknownword unknownword unknownword create",
-		"the the the the the", "utf8 GitHub createIssue", "create issue 123 7c1e-44b0 other words",
+		"the the the the the", "utf8 GitHub createIssue", "create issue 123 9f3a-22d1 other words",
 	} {
 		for _, document := range []bool{false, true} {
 			got, want := e.appendVector(nil, s, document), naive(w, s, document)
