@@ -129,6 +129,7 @@ func TestFiltersLeaveAsManyResultsAsThereAre(t *testing.T) {
 	}
 }
 
+// Scenario 143: within the budget, and the best first.
 func TestTheBudgetHolds(t *testing.T) {
 	s := newSelector(t, nil, catalogue(300)...)
 	for _, text := range []string{"share a file", "list customers of stripe and export their invoices"} {
@@ -136,8 +137,11 @@ func TestTheBudgetHolds(t *testing.T) {
 		for tokens := 1; tokens < 3000; tokens += 37 {
 			found := mustSelect(t, s, Query{Text: text, TokenBudget: tokens, MaxTools: 30})
 			sum := 0
-			for _, tool := range found.Tools {
+			for i, tool := range found.Tools {
 				sum += tool.Tokens
+				if i > 0 && tool.Score > found.Tools[i-1].Score {
+					t.Fatalf("tool %d is better than the one before:\n%s", i, shown(found))
+				}
 			}
 			if sum != found.Tokens || sum > tokens {
 				t.Fatalf("%d tokens, said to be %d, of %d", sum, found.Tokens, tokens)
