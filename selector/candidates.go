@@ -30,7 +30,8 @@ func (s *Selector) candidates(sc *scope, left []uint64, q *Query, r *ranking) *c
 	rows := make([]int, 0, q.MaxTools+spare)
 	index := make(map[string]int, q.MaxTools+spare) // in rows, by Ref; of two with the same Ref the better one counts
 	put := func(row int) {
-		if ref := entries[row].doc.Ref; !contains(index, ref) {
+		ref := entries[row].doc.Ref
+		if _, twice := index[ref]; !twice {
 			index[ref] = len(rows)
 			rows = append(rows, row)
 		}
@@ -61,12 +62,13 @@ func (s *Selector) candidates(sc *scope, left []uint64, q *Query, r *ranking) *c
 	for i, p := range placed {
 		at[p.Ref] = i
 		row := sc.row(p.Ref)
-		if known, ok := index[p.Ref]; ok {
-			row = rows[known]
+		place, ranked := index[p.Ref]
+		if ranked {
+			row = rows[place]
 		}
 		c.rows = append(c.rows, row)
 		c.list = append(c.list, s.candidate(entries[row], r, row, q))
-		c.list[i].Pinned = slices.Contains(refs[:pinned], p.Ref)
+		c.list[i].Pinned = ranked && place < pinned
 	}
 	for i, p := range placed {
 		for _, need := range p.Needs {
@@ -76,11 +78,6 @@ func (s *Selector) candidates(sc *scope, left []uint64, q *Query, r *ranking) *c
 	c.classify(sc.snapshot)
 	c.steps(r)
 	return c
-}
-
-func contains(m map[string]int, key string) bool {
-	_, ok := m[key]
-	return ok
 }
 
 // likely returns the rows that have a chance, best first.
@@ -119,7 +116,7 @@ func (s *Selector) likely(sc *scope, left []uint64, q *Query, r *ranking) []int 
 	floor(q.PerServer, func(d *Document) string { return d.Server })
 	floor(q.PerCategory, func(d *Document) string { return d.Category })
 	slices.SortFunc(rows, func(a, b int) int { return r.better(r.scores, a, b) })
-	s.reuse(r, rows, q.Tenant)
+	s.reuse(sc, r, rows, q.Tenant)
 	return rows
 }
 
@@ -161,7 +158,7 @@ func (s *Selector) fits(e *entry, q *Query) bool {
 }
 
 // reuse raises the scores of tools that were used together with the best ones, and puts rows in their order again.
-func (s *Selector) reuse(r *ranking, rows []int, tenant string) {
+func (s *Selector) reuse(sc *scope, r *ranking, rows []int, tenant string) {
 	if !s.observes.Load() {
 		return
 	}
@@ -173,11 +170,11 @@ func (s *Selector) reuse(r *ranking, rows []int, tenant string) {
 	r.graph = make(map[int]float64, len(rows))
 	more := make([]float64, len(rows))
 	now := time.Now()
-	if w := float64(s.opts.Weights.CoUse); w > 0 {
+	if w := s.opts.Weights.CoUse; w > 0 {
 		s.observed.CoUse(more, w, tenant, refs, now)
 	}
-	if w := float64(s.opts.Weights.Walk); w > 0 {
-		walk := graph.Walk{Graph: s.current.Load().declared, Observations: s.observed, Tenant: tenant, Now: now}
+	if w := s.opts.Weights.Walk; w > 0 {
+		walk := graph.Walk{Graph: sc.snapshot.declared, Observations: s.observed, Tenant: tenant, Now: now}
 		walk.PageRank(more, w, refs, servers, scores)
 	}
 	for i, row := range rows {

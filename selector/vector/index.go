@@ -27,6 +27,8 @@ import (
 	"unsafe"
 
 	"github.com/viterin/vek"
+
+	"github.com/mcpfleet/mcpfleet/selector/internal/rowset"
 )
 
 // lane is the floats that vek's kernel takes in one turn; what is left over it takes one by one, at a tenth of the speed.
@@ -105,7 +107,7 @@ func (x *Index) Append(rows ...[]float32) (*Index, error) {
 func (x *Index) Keep(set []uint64) *Index {
 	kept := x.n
 	if set != nil {
-		kept = x.count(set)
+		kept = rowset.Count(set, x.n)
 	}
 	y := x.with(kept, x.allocate(kept), new(store))
 	y.store.rows.Store(int64(kept))
@@ -115,7 +117,7 @@ func (x *Index) Keep(set []uint64) *Index {
 	}
 	to := 0
 	for w := range set {
-		for word := x.word(set, w); word != 0; word &= word - 1 {
+		for word := rowset.Word(set, w, x.n); word != 0; word &= word - 1 {
 			copy(y.slab[to*x.stride:], x.row(w*64+bits.TrailingZeros64(word)))
 			to++
 		}

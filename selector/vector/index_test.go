@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"unsafe"
+
+	"github.com/mcpfleet/mcpfleet/selector/internal/rowset"
 )
 
 func TestVersionsDoNotSeeLaterRows(t *testing.T) {
@@ -159,7 +161,7 @@ func TestKeepGivesTheSameScores(t *testing.T) {
 			set := shape.set(r, n)
 			want := []float32{}
 			for row, score := range scores {
-				if in(set, row) {
+				if rowset.Has(set, row) {
 					want = append(want, score)
 				}
 			}

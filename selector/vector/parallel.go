@@ -4,6 +4,8 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+
+	"github.com/mcpfleet/mcpfleet/selector/internal/rowset"
 )
 
 const (
@@ -37,7 +39,7 @@ func (x *Index) goroutines(rows int) int {
 func (x *Index) search(s *scratch, allowed []uint64) {
 	goroutines := 1
 	if x.workers > 1 {
-		goroutines = x.goroutines(x.count(allowed))
+		goroutines = x.goroutines(rowset.Count(allowed, x.n))
 	}
 	if goroutines == 1 {
 		x.scan(s, 0, x.n, allowed)

@@ -4,6 +4,8 @@ import (
 	"math/bits"
 	"slices"
 	"sync"
+
+	"github.com/mcpfleet/mcpfleet/selector/internal/rowset"
 )
 
 // Scores returns the cosine of query with every row, with that of row r at index r. It overwrites dst, and allocates only
@@ -126,7 +128,7 @@ func (x *Index) scan(s *scratch, lo, hi int, allowed []uint64) {
 	}
 	from, to := 0, 0 // rows of dense words that are still to be scanned
 	for w := lo / 64; w < len(allowed) && w*64 < hi; w++ {
-		word, first := x.word(allowed, w), w*64
+		word, first := rowset.Word(allowed, w, x.n), w*64
 		if bits.OnesCount64(word) >= dense {
 			if from == to {
 				from = first + bits.TrailingZeros64(word)

@@ -7,6 +7,8 @@ import (
 	"math"
 	"slices"
 	"testing"
+
+	"github.com/mcpfleet/mcpfleet/selector/internal/rowset"
 )
 
 func TestSearchAllocatesNothing(t *testing.T) {
@@ -274,7 +276,7 @@ func checkHits(t *testing.T, rows [][]float32, query []float32, k int, allowed [
 	scores := twin(rows).scores(query)
 	seen := make(map[int]bool)
 	for i, h := range hits {
-		if seen[h.Row] || !in(allowed, h.Row) {
+		if seen[h.Row] || !rowset.Has(allowed, h.Row) {
 			t.Fatalf("hit %d is row %d, which was found before or is not allowed", i, h.Row)
 		}
 		seen[h.Row] = true

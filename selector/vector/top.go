@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/viterin/vek/vek32"
+
+	"github.com/mcpfleet/mcpfleet/selector/internal/rowset"
 )
 
 // A Hit is a row that was found.
@@ -55,7 +57,7 @@ func (t *top) offer(scores []float32, first int, allowed []uint64, simd bool) {
 		part := scores[:min(skip, len(scores))]
 		if !simd || vek32.Max(part) > least {
 			for i, score := range part {
-				if score > least && in(allowed, first+i) {
+				if score > least && rowset.Has(allowed, first+i) {
 					t.add(Hit{Row: first + i, Score: score})
 					least = t.least
 				}

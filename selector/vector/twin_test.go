@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/mcpfleet/mcpfleet/selector/internal/rowset"
 )
 
 // A twin is an Index that is obviously right: float64, one row after the other, everything sorted.
@@ -182,7 +184,7 @@ func TestEveryWayToScanGivesTheSameBits(t *testing.T) {
 					}
 					want := []Hit{}
 					for row, score := range scores {
-						if in(allowed, row) {
+						if rowset.Has(allowed, row) {
 							want = append(want, Hit{row, score})
 						}
 					}

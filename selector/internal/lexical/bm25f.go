@@ -3,6 +3,8 @@ package lexical
 import (
 	"math"
 	"math/bits"
+
+	"github.com/mcpfleet/mcpfleet/selector/internal/rowset"
 )
 
 // A Term is a word to look for.
@@ -24,10 +26,10 @@ type Stats struct {
 
 // Stats returns the statistics of the allowed rows. It visits all rows; callers keep the result for further queries.
 func (x *Index) Stats(allowed []uint64) *Stats {
-	st := &Stats{N: count(allowed, x.Len())}
+	st := &Stats{N: rowset.Count(allowed, x.Len())}
 	var total [NumFields]int64
 	for row := range x.lengths {
-		if has(allowed, uint32(row)) {
+		if rowset.Has(allowed, row) {
 			for f, n := range x.lengths[row] {
 				total[f] += int64(n)
 			}
@@ -64,7 +66,7 @@ func (x *Index) BM25F(dst []float32, terms []Term, allowed []uint64, st *Stats) 
 		factor := term.Weight * idf(st.N, df) * (x.k1 + 1)
 		for j := range list {
 			p := &list[j]
-			if !has(allowed, p.row) {
+			if !rowset.Has(allowed, int(p.row)) {
 				continue
 			}
 			lengths := &x.lengths[p.row]
@@ -108,7 +110,7 @@ func matches(list []posting, allowed []uint64) int {
 	}
 	n := 0
 	for i := range list {
-		if has(allowed, list[i].row) {
+		if rowset.Has(allowed, int(list[i].row)) {
 			n++
 		}
 	}

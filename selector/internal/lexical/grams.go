@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/mcpfleet/mcpfleet/internal/text"
+	"github.com/mcpfleet/mcpfleet/selector/internal/rowset"
 )
 
 const (
@@ -118,7 +119,7 @@ func (x *Index) Grams(dst []float32, terms []Term, allowed []uint64, st *Stats) 
 	inverse := float32(1 / math.Sqrt(float64(sum)))
 	norms := x.norms
 	for row, score := range scores {
-		if score != 0 && has(allowed, uint32(row)) {
+		if score != 0 && rowset.Has(allowed, row) {
 			dst[row] += min(1, score*inverse*norms[row])
 		}
 	}
@@ -139,7 +140,7 @@ func gramMatches(list []gramPosting, allowed []uint64) int {
 	}
 	n := 0
 	for _, p := range list {
-		if has(allowed, p.row()) {
+		if rowset.Has(allowed, int(p.row())) {
 			n++
 		}
 	}

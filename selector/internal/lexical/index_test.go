@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/mcpfleet/mcpfleet/internal/text"
+	"github.com/mcpfleet/mcpfleet/selector/internal/rowset"
 )
 
 func (x *Index) bm25f(terms []Term, allowed []uint64) []float32 {
@@ -63,7 +64,7 @@ func TestSubsetScoresAsIfTheRestDidNotExist(t *testing.T) {
 		allowed := subset(rnd, len(docs))
 		var kept []Document
 		for row := range docs {
-			if has(allowed, uint32(row)) {
+			if rowset.Has(allowed, row) {
 				kept = append(kept, docs[row])
 			}
 		}
@@ -76,7 +77,7 @@ func TestSubsetScoresAsIfTheRestDidNotExist(t *testing.T) {
 			i := 0
 			for row, got := range pair[0] {
 				want := float32(0)
-				if has(allowed, uint32(row)) {
+				if rowset.Has(allowed, row) {
 					want = pair[1][i]
 					i++
 				}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mcpfleet/mcpfleet/internal/text"
+	"github.com/mcpfleet/mcpfleet/selector/internal/rowset"
 )
 
 // A twin is the same index as plainly as can be: maps, float64, and nothing kept that could be counted again.
@@ -37,7 +38,7 @@ func (t *twin) bm25f(terms []Term, allowed []uint64) []float64 {
 	counts := make([][NumFields]map[string]float64, len(t.docs))
 	lengths := make([][NumFields]float64, len(t.docs))
 	for row, doc := range t.docs {
-		if !has(allowed, uint32(row)) {
+		if !rowset.Has(allowed, row) {
 			continue
 		}
 		n++
@@ -51,7 +52,7 @@ func (t *twin) bm25f(terms []Term, allowed []uint64) []float64 {
 		df := 0.0
 		tfs := map[int]float64{}
 		for row := range t.docs {
-			if !has(allowed, uint32(row)) {
+			if !rowset.Has(allowed, row) {
 				continue
 			}
 			tf := 0.0
@@ -79,7 +80,7 @@ func (t *twin) grams(terms []Term, allowed []uint64) []float64 {
 	df := map[string]float64{}
 	n := 0.0
 	for row, doc := range t.docs {
-		if !has(allowed, uint32(row)) {
+		if !rowset.Has(allowed, row) {
 			continue
 		}
 		n++

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/mcpfleet/mcpfleet/selector/internal/lexical"
+	"github.com/mcpfleet/mcpfleet/selector/internal/rowset"
 )
 
 // An Index is one version of a catalogue. It is immutable and safe for concurrent use.
@@ -36,7 +37,7 @@ func (x *Index) Scope(allowed []uint64) *Scope {
 	sc := &Scope{Allowed: allowed, Stats: x.Lexical.Stats(allowed), sizes: make([]int32, len(x.Names))}
 	sc.rows = make([]int32, 0, sc.Stats.N)
 	for row := range x.Lexical.Len() {
-		if allowed == nil || row>>6 < len(allowed) && allowed[row>>6]>>(row&63)&1 != 0 {
+		if rowset.Has(allowed, row) {
 			sc.rows = append(sc.rows, int32(row))
 			sc.sizes[x.Servers[row]]++
 		}
