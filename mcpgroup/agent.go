@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/mcpfleet/mcpfleet/auth"
 )
@@ -183,5 +182,5 @@ func (v *AgentView) context(ctx context.Context) context.Context {
 }
 
 func (v *AgentView) callTool(ctx context.Context, t *Tool, args any, opts []CallOption) (*Result, error) {
-	return v.r.run(ctx, t.Server, strings.TrimPrefix(t.id, t.Server+"."), args, opts, v)
+	return v.r.run(ctx, t.Server, t.base.Name, args, opts, v)
 }

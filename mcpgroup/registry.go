@@ -213,12 +213,16 @@ func (r *Registry) Names() []string {
 	return names
 }
 
+func noServer(op, server string) error {
+	return &Error{Op: op, Server: cleanText(server, 64), Outcome: NotSent, Err: ErrServerNotFound}
+}
+
 // Get returns the group of a server, for what a registry does not offer. The group is closed when the server is replaced
 // or removed; who keeps it must be ready for [ErrClosed].
 func (r *Registry) Get(server string) (*MCPFunctionGroup, error) {
 	m := r.fleet.Load().byName[server]
 	if m == nil || m.group == nil {
-		return nil, &Error{Op: "get", Server: cleanText(server, 64), Outcome: NotSent, Err: ErrServerNotFound}
+		return nil, noServer("get", server)
 	}
 	return m.group, nil
 }
@@ -228,7 +232,7 @@ func (r *Registry) Get(server string) (*MCPFunctionGroup, error) {
 func (r *Registry) Auth(server string) (*auth.Chain, error) {
 	m := r.fleet.Load().byName[server]
 	if m == nil {
-		return nil, &Error{Op: "get", Server: cleanText(server, 64), Outcome: NotSent, Err: ErrServerNotFound}
+		return nil, noServer("get", server)
 	}
 	return m.chain, nil
 }

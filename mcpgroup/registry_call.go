@@ -70,5 +70,5 @@ func (r *Registry) run(ctx context.Context, server, tool string, args any, opts 
 
 // callTool runs a tool that was listed before on the server that now has its name.
 func (r *Registry) callTool(ctx context.Context, t *Tool, args any, opts []CallOption) (*Result, error) {
-	return r.run(ctx, t.Server, strings.TrimPrefix(t.id, t.Server+"."), args, opts, nil)
+	return r.run(ctx, t.Server, t.base.Name, args, opts, nil)
 }

@@ -54,7 +54,7 @@ func (r *Registry) Remove(ctx context.Context, server string) error {
 	defer r.unlock()
 	m := r.fleet.Load().byName[server]
 	if m == nil {
-		return &Error{Op: "remove", Server: cleanText(server, 64), Outcome: NotSent, Err: ErrServerNotFound}
+		return noServer("remove", server)
 	}
 	configs := r.configs()
 	for i := range configs {

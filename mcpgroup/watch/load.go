@@ -9,9 +9,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"time"
 
+	"github.com/mcpfleet/mcpfleet/internal/recovery"
 	"github.com/mcpfleet/mcpfleet/mcpgroup"
 	"github.com/mcpfleet/mcpfleet/session"
 )
@@ -180,25 +180,10 @@ func (w *Watcher) warn(msg string, args ...any) {
 	_ = protect("Logger", func() error { w.log.Warn(msg, args...); return nil })
 }
 
-// protect calls a function that runs code of the host's. A panic in it, or runtime.Goexit, becomes an error; for the
-// latter it runs on a goroutine of its own.
-func protect(name string, f func() error) (err error) {
-	done := make(chan struct{})
-	go func() {
-		returned := false
-		defer func() {
-			if value := recover(); !returned {
-				p := &session.PanicError{Func: "watch: " + name, Value: value}
-				if value != nil {
-					p.Stack = debug.Stack()
-				}
-				err = p
-			}
-			close(done)
-		}()
-		err = f()
-		returned = true
-	}()
-	<-done
+// protect calls a function that runs code of the host's. A panic in it, or runtime.Goexit, becomes an error.
+func protect(name string, f func() error) error {
+	_, err := recovery.Call(func() (struct{}, error) { return struct{}{}, f() }, func(value any, stack []byte) error {
+		return &session.PanicError{Func: "watch: " + name, Value: value, Stack: stack}
+	})
 	return err
 }
