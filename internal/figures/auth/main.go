@@ -13,8 +13,6 @@ import (
 	"fmt"
 	"log"
 	"os"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/mcpfleet/mcpfleet/auth"
@@ -25,21 +23,15 @@ import (
 	"github.com/mcpfleet/mcpfleet/session"
 )
 
-type measurement struct {
-	id  string
-	npm bool // needs the real authorization server
-	run func(*figures.Table)
-}
-
-var measurements = []measurement{
-	{"overhead", false, overhead}, // first: it is the only one that a big heap disturbs
-	{"flow", true, flow},
-	{"crowd", true, crowd},
-	{"replicas", true, replicas},
-	{"parallel", false, parallel},
-	{"S4", false, isolation},
-	{"S3", false, canaries},
-	{"S15", false, refusals},
+var measurements = []figures.Measurement{
+	{ID: "overhead", Run: overhead}, // first: it is the only one that a big heap disturbs
+	{ID: "flow", NPM: true, Run: flow},
+	{ID: "crowd", NPM: true, Run: crowd},
+	{ID: "replicas", NPM: true, Run: replicas},
+	{ID: "parallel", Run: parallel},
+	{ID: "S4", Run: isolation},
+	{ID: "S3", Run: canaries},
+	{ID: "S15", Run: refusals},
 }
 
 var calls = flag.Int("calls", 5000, "interleaved calls of S4; 100,000 in full")
@@ -53,24 +45,14 @@ func main() {
 	log.SetFlags(0)
 	rows := flag.String("rows", "", "comma-separated `ids` of what to measure; the default is everything")
 	flag.Parse()
-	chosen := measurements
-	if *rows != "" {
-		chosen = nil
-		for id := range strings.SplitSeq(*rows, ",") {
-			i := slices.IndexFunc(measurements, func(m measurement) bool { return m.id == id })
-			if i < 0 {
-				log.Fatalf("figures-auth: there is no row %q", id)
-			}
-			chosen = append(chosen, measurements[i])
-		}
-	}
-	if slices.ContainsFunc(chosen, func(m measurement) bool { return m.npm }) {
+	chosen := figures.Choose("auth", measurements, *rows)
+	if figures.NeedNPM(chosen) {
 		nodeModules()
 	}
 	t := figures.New("auth")
 	start := time.Now()
 	for _, m := range chosen {
-		m.run(t)
+		m.Run(t)
 	}
 	t.Note("measured in %.0f s", time.Since(start).Seconds())
 	t.Note("tokens that two processes share through Redis are measured by the tests of the module auth/redis, which this one cannot import")

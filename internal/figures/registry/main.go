@@ -14,7 +14,6 @@ import (
 	"log"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -25,18 +24,12 @@ import (
 	"github.com/mcpfleet/mcpfleet/session"
 )
 
-type measurement struct {
-	id  string
-	npm bool // needs real servers
-	run func(*figures.Table)
-}
-
-var measurements = []measurement{
-	{"neighbours", false, neighbours}, // first: it is the only one that compares durations
-	{"fleet", true, fleet},
-	{"R8", false, reloads},
-	{"policy", false, policies},
-	{"refused", false, refused},
+var measurements = []figures.Measurement{
+	{ID: "neighbours", Run: neighbours}, // first: it is the only one that compares durations
+	{ID: "fleet", NPM: true, Run: fleet},
+	{ID: "R8", Run: reloads},
+	{ID: "policy", Run: policies},
+	{ID: "refused", Run: refused},
 }
 
 var short = flag.Bool("short", false, "do a tenth of the work")
@@ -46,18 +39,8 @@ func main() {
 	log.SetFlags(0)
 	rows := flag.String("rows", "", "comma-separated `ids` of what to measure; the default is everything")
 	flag.Parse()
-	chosen := measurements
-	if *rows != "" {
-		chosen = nil
-		for id := range strings.SplitSeq(*rows, ",") {
-			i := slices.IndexFunc(measurements, func(m measurement) bool { return m.id == id })
-			if i < 0 {
-				log.Fatalf("figures-registry: there is no row %q", id)
-			}
-			chosen = append(chosen, measurements[i])
-		}
-	}
-	if slices.ContainsFunc(chosen, func(m measurement) bool { return m.npm }) && os.Getenv("MCPFLEET_NPM") == "" {
+	chosen := figures.Choose("registry", measurements, *rows)
+	if figures.NeedNPM(chosen) && os.Getenv("MCPFLEET_NPM") == "" {
 		figures.Absent("MCPFLEET_NPM is not set; run .ci/npm DIR and export MCPFLEET_NPM=DIR")
 	}
 	if mcptest.OpenFiles() < 0 {
@@ -66,7 +49,7 @@ func main() {
 	t := figures.New("registry")
 	start := time.Now()
 	for _, m := range chosen {
-		m.run(t)
+		m.Run(t)
 	}
 	t.Note("measured in %.0f s", time.Since(start).Seconds())
 	t.Exit()

@@ -16,10 +16,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestRowsAreChosenByOneName(t *testing.T) {
 	seen := map[string]bool{}
 	for _, m := range measurements {
-		if seen[m.id] {
-			t.Errorf("two measurements are called %s", m.id)
+		if seen[m.ID] {
+			t.Errorf("two measurements are called %s", m.ID)
 		}
-		seen[m.id] = true
+		seen[m.ID] = true
 	}
 }
 
