@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -51,13 +52,26 @@ func (e *Egress) Transport() *http.Transport {
 // An egressDialer makes the connections of one transport.
 type egressDialer struct {
 	*Egress
-	proxies sync.Map // of "host:port" that Proxy has named, as the transport dials it
+	passed  atomic.Pointer[url.URL] // the last URL that passed, reduced to what the check looks at
+	proxies sync.Map                // of "host:port" that Proxy has named, as the transport dials it
+}
+
+// checkURL is [Egress.CheckURL], and remembers what passed last: nearly all requests go to one host.
+func (d *egressDialer) checkURL(u *url.URL) error {
+	if p := d.passed.Load(); p != nil && u.Host == p.Host && u.Scheme == p.Scheme && u.Opaque == "" && u.User == nil {
+		return nil
+	}
+	err := d.CheckURL(u)
+	if err == nil {
+		d.passed.Store(&url.URL{Scheme: u.Scheme, Host: u.Host})
+	}
+	return err
 }
 
 // proxy checks the URL of a request and returns the proxy it goes through. The transport calls it for every request that
 // may need a connection; what it does not call it for goes to the same host and port as a request before.
 func (d *egressDialer) proxy(r *http.Request) (*url.URL, error) {
-	if err := d.CheckURL(r.URL); err != nil || d.Proxy == nil {
+	if err := d.checkURL(r.URL); err != nil || d.Proxy == nil {
 		return nil, err
 	}
 	p, err := d.Proxy(r)

@@ -311,6 +311,30 @@ func TestATransportForHTTPSLetsNoHTTPOut(t *testing.T) {
 	}
 }
 
+// A transport remembers what passed last. That opens the way for nothing else, and for that only as it was.
+func TestAURLThatPassedOpensTheWayForNoOther(t *testing.T) {
+	for _, p := range policies() {
+		used := p.e.Transport()
+		for _, v := range urlVectors {
+			for raw := range strings.FieldsSeq(v.urls) {
+				u, err := url.Parse(raw)
+				if err != nil {
+					continue
+				}
+				for _, other := range []*url.URL{
+					u, {Scheme: "http", Host: u.Host}, {Scheme: "https", Host: u.Host}, {Scheme: "ftp", Host: u.Host}, {Scheme: u.Scheme, Host: u.Host + "."},
+					{Scheme: u.Scheme, Host: u.Host, User: url.User("u")}, {Scheme: u.Scheme, Host: u.Host, Opaque: "x"}, {Scheme: u.Scheme, Host: u.Host + ":0"},
+				} {
+					_, warm := used.Proxy(&http.Request{URL: other})
+					if cold := p.e.CheckURL(other); (warm == nil) != (cold == nil) {
+						t.Errorf("%s: %q after others: %v, by itself: %v", p.name, other, warm, cold)
+					}
+				}
+			}
+		}
+	}
+}
+
 // A host that the URL does not show as a number may be one once it is prepared for DNS.
 func TestTheDialChecksTheHostOnceMore(t *testing.T) {
 	var dialed []netip.AddrPort
