@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"log"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -110,9 +109,4 @@ func eventually(d time.Duration, ok func() bool) bool {
 		}
 	}
 	return true
-}
-
-func median[T int | float64 | time.Duration](v []T) T {
-	s := slices.Sorted(slices.Values(v))
-	return s[len(s)/2]
 }

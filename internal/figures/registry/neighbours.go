@@ -106,7 +106,7 @@ func alternate(ctx context.Context, rounds int, a, b func(context.Context, int))
 }
 
 // added is how much longer a takes than b, as a fraction.
-func (p pair) added() float64 { return float64(median(p.a))/float64(median(p.b)) - 1 }
+func (p pair) added() float64 { return float64(figures.Median(p.a))/float64(figures.Median(p.b)) - 1 }
 
 // over counts how often a took longer than d.
 func (p pair) over(d time.Duration) int {
@@ -120,5 +120,5 @@ func (p pair) over(d time.Duration) int {
 }
 
 func (p pair) String() string {
-	return fmt.Sprintf("%+.1f %%, %d us next to %d us", 100*p.added(), median(p.a).Microseconds(), median(p.b).Microseconds())
+	return fmt.Sprintf("%+.1f %%, %d us next to %d us", 100*p.added(), figures.Median(p.a).Microseconds(), figures.Median(p.b).Microseconds())
 }

@@ -214,8 +214,3 @@ func millis(d time.Duration) string {
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
-
-func median[T int | float64 | time.Duration](v []T) T {
-	s := slices.Sorted(slices.Values(v))
-	return s[len(s)/2]
-}

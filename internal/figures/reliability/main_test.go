@@ -97,9 +97,3 @@ func TestRowsAreChosenByOneName(t *testing.T) {
 		seen[m.id] = true
 	}
 }
-
-func TestMedianIsTheMiddle(t *testing.T) {
-	if got := median([]int{9, 1, 5}); got != 5 {
-		t.Errorf("median = %d, want 5", got)
-	}
-}

@@ -171,10 +171,10 @@ func neighbour(t *figures.Table) {
 	}
 	change, noise := ratios(with), ratios(control)
 	t.Row("R7: another server's p99 stays within 10 % of that without",
-		fmt.Sprintf("%+.1f %% (%s with, %s without)", 100*median(change), millis(time.Duration(median(p99[with]))), millis(time.Duration(median(p99[without])))),
-		math.Abs(median(change)) <= 0.1 && good.Initializes() == 1 && restarts > blocks)
+		fmt.Sprintf("%+.1f %% (%s with, %s without)", 100*figures.Median(change), millis(time.Duration(figures.Median(p99[with]))), millis(time.Duration(figures.Median(p99[without])))),
+		math.Abs(figures.Median(change)) <= 0.1 && good.Initializes() == 1 && restarts > blocks)
 	t.Note("R7: the other server's p99: median of %d blocks of %d slices of %v of each kind, %d calls, %d restarts; quartiles of the blocks %+.0f and %+.0f %%; %d calls to the restarting server failed",
 		blocks, perBlock, slice, calls, restarts, 100*change[blocks/4], 100*change[blocks*3/4], badFailed.Load())
 	t.Note("R7: the noise of that figure: slices without restarts against others without: %+.1f %%, quartiles %+.0f and %+.0f %%",
-		100*median(noise), 100*noise[blocks/4], 100*noise[blocks*3/4])
+		100*figures.Median(noise), 100*noise[blocks/4], 100*noise[blocks*3/4])
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -103,7 +102,7 @@ func compare(sessions, goroutines int) (ratio, mine, twins float64) {
 		}
 		all = append(all, took[0]/took[1])
 	}
-	return median(all), median(times[0]), median(times[1])
+	return figures.Median(all), figures.Median(times[0]), figures.Median(times[1])
 }
 
 // spread runs one side on some goroutines and returns the nanoseconds per acquire.
@@ -115,9 +114,4 @@ func spread(goroutines int, side func(from, n int)) float64 {
 	}
 	wg.Wait()
 	return float64(time.Since(start).Nanoseconds()) / float64(perSide/goroutines*goroutines)
-}
-
-func median(v []float64) float64 {
-	s := slices.Sorted(slices.Values(v))
-	return s[len(s)/2]
 }
