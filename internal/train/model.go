@@ -112,6 +112,26 @@ func addScaled(dst, x []float32, a float32) {
 	}
 }
 
+// folded returns m with its weights multiplied into its vectors, and these by share.
+func (m *model) folded(share float32) *model {
+	f := *m
+	f.vec, f.weight = make([]float32, len(m.vec)), make([]float32, len(m.weight))
+	for r := range m.lex.rows {
+		addScaled(f.row(int32(r)), m.row(int32(r)), share*exp(m.weight[r]))
+	}
+	return &f
+}
+
+// add adds the vectors of other, which is folded as m is.
+func (m *model) add(other *model) {
+	for i, x := range other.vec {
+		m.vec[i] += x
+	}
+	for r, trained := range other.trained {
+		m.trained[r] = m.trained[r] || trained
+	}
+}
+
 // weights are what is shipped: the rows that training has changed, with their weights multiplied in.
 func (m *model) weights(name string) *static.Weights {
 	w := &static.Weights{Name: name, Dim: m.dim, Buckets: m.lex.rows - len(m.lex.vocab)}

@@ -15,6 +15,7 @@ type recipe struct {
 	MinCount int // a word gets a row if it occurs that often,
 	MaxRank  int // or occurs at all and is among that many most frequent ones
 
+	Runs                      int // of the training, from the same start, whose results are averaged
 	Batch                     int
 	Siblings                  int     // tools of one server that come together
 	ToolEpochs, MeaningEpochs float64 // how often each tool and each meaning is seen
@@ -35,7 +36,7 @@ type recipe struct {
 // shipped is the recipe of the model in package static.
 var shipped = recipe{
 	Name: "mcpfleet-static-1", Seed: 2, Dim: 128, Buckets: 4096, MinCount: 5, MaxRank: 20000,
-	Batch: 512, Siblings: 3, ToolEpochs: 20, MeaningEpochs: 1.4, Rate: .5, WeightRate: .2, Temperature: .14,
+	Runs: 3, Batch: 512, Siblings: 3, ToolEpochs: 20, MeaningEpochs: 1.4, Rate: .5, WeightRate: .2, Temperature: .14,
 	DropRequest: .15, DropTool: .15, Spoken: .3, Synonyms: .2, Ngrams: .05, Apart: .5, Chatter: .5, About: .2, Second: .2,
 }
 
@@ -44,6 +45,9 @@ const (
 	streamStart = iota + 1
 	streamBatches
 )
+
+// runSeeds is how far the seeds of two runs are apart.
+const runSeeds = 1000
 
 // train trains a model. The same inputs give the same bits on every machine whose processor has AVX2 and FMA, with any
 // number of processors: sums are taken in one order, and all chance comes from the seed.
@@ -61,18 +65,35 @@ func (r *recipe) train(ctx context.Context, tools []*tool, servers map[string]*s
 		s, ok := stems[c.lex.words[id]]
 		return c.lex.count[id] >= r.MinCount || c.lex.count[id] > 0 && ok && s.rank < r.MaxRank
 	})
-	m := newModel(c.lex, r.Dim, rand.New(rand.NewPCG(r.Seed, streamStart)))
-	m.start(stems)
+	var mean *model
+	for k := range r.Runs {
+		m := newModel(c.lex, r.Dim, rand.New(rand.NewPCG(r.Seed, streamStart)))
+		m.start(stems)
+		if err := r.learn(ctx, m, c, k, log); err != nil {
+			return nil, err
+		}
+		if mean == nil {
+			mean = m.folded(1 / float32(r.Runs))
+		} else {
+			mean.add(m.folded(1 / float32(r.Runs)))
+		}
+	}
+	return mean, nil
+}
+
+// learn is one run of the training. Runs differ in the order in which things are seen, and so in what they know by chance:
+// their mean, of which that is a smaller part, is better than each (Wortsman et al., "Model soups", 2022).
+func (r *recipe) learn(ctx context.Context, m *model, c *corpus, run int, log *slog.Logger) error {
 	toolSteps, meaningSteps := c.steps()
 	steps := toolSteps + meaningSteps
-	log.Info("training", "tools", len(tools), "meanings", len(c.meanings), "words", len(c.lex.vocab), "steps", steps)
+	log.Info("training", "run", run+1, "tools", len(c.definitions), "meanings", len(c.meanings), "words", len(c.lex.vocab), "steps", steps)
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	queue := make(chan *batch, 8)
 	go func() { // making batches takes about as long as learning from them
 		defer close(queue)
-		for b := range c.batches(rand.New(rand.NewPCG(r.Seed, streamBatches))) {
+		for b := range c.batches(rand.New(rand.NewPCG(r.Seed+runSeeds*uint64(run), streamBatches))) {
 			select {
 			case queue <- b:
 			case <-ctx.Done():
@@ -90,5 +111,5 @@ func (r *recipe) train(ctx context.Context, tools []*tool, servers map[string]*s
 			loss = 0
 		}
 	}
-	return m, ctx.Err()
+	return ctx.Err()
 }

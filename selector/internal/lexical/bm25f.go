@@ -44,13 +44,14 @@ func (x *Index) Stats(allowed []uint64) *Stats {
 	return st
 }
 
-// BM25F adds to dst[row] how well each allowed row fits the terms, for rows of this version; dst must be that long. Scores
-// are not negative and have no upper bound. It does not allocate.
+// BM25F adds to dst[row] how well each allowed row fits the terms, for rows of this version; dst must be that long. It adds
+// from 0 to less than most, which a row would come near that had nothing but those of the terms that any row has. It does not
+// allocate.
 //
 // A word's counts in the fields, each divided by the field's relative length, are added up with the fields' weights before
 // they saturate: a word in name and description is not worth two (Robertson, Zaragoza, Taylor: Simple BM25 extension to
 // multiple weighted fields, 2004).
-func (x *Index) BM25F(dst []float32, terms []Term, allowed []uint64, st *Stats) {
+func (x *Index) BM25F(dst []float32, terms []Term, allowed []uint64, st *Stats) (most float32) {
 	dst = dst[:x.Len()]
 	allowed = x.unless(allowed, st)
 	for i := range terms {
@@ -64,6 +65,7 @@ func (x *Index) BM25F(dst []float32, terms []Term, allowed []uint64, st *Stats) 
 			continue
 		}
 		factor := term.Weight * idf(st.N, df) * (x.k1 + 1)
+		most += factor
 		for j := range list {
 			p := &list[j]
 			if !rowset.Has(allowed, int(p.row)) {
@@ -79,6 +81,7 @@ func (x *Index) BM25F(dst []float32, terms []Term, allowed []uint64, st *Stats) 
 			dst[p.row] += factor * tf / (x.k1 + tf)
 		}
 	}
+	return most
 }
 
 // unless returns allowed, or nil if it holds all rows, which is quicker to test.

@@ -19,6 +19,6 @@ func ExampleIndex() {
 	fmt.Printf("%.2f\n", scores)
 	fmt.Println(x.Frequency("weather", nil), x.Frequency("weather", allowed))
 	// Output:
-	// [0.00 1.18 0.00]
+	// [0.00 1.09 0.00]
 	// 1 0
 }

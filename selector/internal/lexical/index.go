@@ -22,7 +22,7 @@ type Options struct {
 	Weights *[NumFields]float32
 	// B says for each field, from 0 to 1, how much less a word counts in a longer text. The default is [DefaultB].
 	B *[NumFields]float32
-	// K1 says how soon more of the same word counts for nothing. The default is 1.5.
+	// K1 says how soon more of the same word counts for nothing. The default is 1.
 	K1 float32
 }
 

@@ -38,8 +38,8 @@ const maxTerms = 512
 const (
 	quotedWeight = 0.6
 	dataWeight   = 0.6
-	partWeight   = 0.5  // "git" and "hub" of "GitHub", next to "github"
-	againWeight  = 0.15 // for each of up to three more times that the word occurs
+	partWeight   = 0.5 // "git" and "hub" of "GitHub", next to "github"
+	againWeight  = 0.3 // for each of up to three more times that the word occurs
 )
 
 func (q *query) analyse(s string) {

@@ -38,7 +38,7 @@ func TestAWordCountsAsItStandsBest(t *testing.T) {
 	if want := 1 + float32(againWeight); got["renam"] != want {
 		t.Errorf("weight of a word quoted once and plain once = %v, want %v", got["renam"], want)
 	}
-	if got := weights(strings.Repeat("rename ", 50))["renam"]; got != 1+3*againWeight {
+	if got := weights(strings.Repeat("rename ", 50))["renam"]; got != 1+3*float32(againWeight) {
 		t.Errorf("weight of a word said 50 times = %v, want %v", got, 1+3*againWeight)
 	}
 }

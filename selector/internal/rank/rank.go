@@ -127,8 +127,8 @@ func (x *Index) Score(dst []float32, sc *Scope, request string, cosines Cosines,
 // whole is false for a sentence: its characters are not compared, which costs more than it is worth.
 func (x *Index) match(dst []float32, s *scratch, sc *Scope, text string, cosines Cosines, weights *Weights, whole bool) {
 	s.words = zeros(s.words, len(dst))
-	x.Lexical.BM25F(s.words, s.terms, sc.Allowed, sc.Stats)
-	standardize(s.words, sc.rows)
+	most := x.Lexical.BM25F(s.words, s.terms, sc.Allowed, sc.Stats)
+	spread(s.words, sc.rows, trust(s.words, sc.rows, most))
 	add(dst, s.words, 1, sc.rows)
 
 	if whole {
@@ -147,6 +147,23 @@ func (x *Index) match(dst []float32, s *scratch, sc *Scope, text string, cosines
 		clear(s.vector)
 	}
 	standardize(dst, sc.rows)
+}
+
+// enough is the share of what a request's words could score that a row must have for them to count in full. Found on the
+// development sets: 0.4 to 0.7 are as good; without, nDCG@10 is a point less on metatool and on mcpbench.
+const enough = 0.5
+
+// trust is how much the words of a request count, up to 1. Standard scores make much of little: if no row has more than one or
+// two of the words, and those by chance, that row stands out as far as one that has them all.
+func trust(words []float32, rows []int32, most float32) float64 {
+	top := float32(0)
+	for _, row := range rows {
+		top = max(top, words[row])
+	}
+	if top == 0 {
+		return 1
+	}
+	return math.Sqrt(min(1, float64(top/most)/enough))
 }
 
 // matchSentences leaves in s.sentence how well each row fits the sentence that it fits best.

@@ -7,8 +7,12 @@ import (
 
 // standardize turns the values of rows into standard scores: their mean becomes 0 and their standard deviation 1. NaN becomes
 // 0, and so does everything if all values are the same. rows are ascending and differ.
-func standardize(values []float32, rows []int32) {
+func standardize(values []float32, rows []int32) { spread(values, rows, 1) }
+
+// spread is standardize for another standard deviation.
+func spread(values []float32, rows []int32, deviation float64) {
 	mean, factor := moments(values, rows)
+	factor *= deviation
 	if len(rows) == len(values) { // all of them: looking up their numbers takes half of the time
 		for i, v := range values {
 			values[i] = scaled(v, mean, factor)

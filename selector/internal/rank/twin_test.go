@@ -26,7 +26,18 @@ func twin(x *Index, sc *Scope, request string, cosines Cosines, w Weights) map[i
 	match := func(text string, chars bool) map[int]float64 {
 		var q query
 		q.analyse(text)
-		sum := scores(func(dst []float32) { x.Lexical.BM25F(dst, q.terms, sc.Allowed, sc.Stats) })
+		var top, most float32
+		sum := scores(func(dst []float32) {
+			most = x.Lexical.BM25F(dst, q.terms, sc.Allowed, sc.Stats)
+			for _, row := range rows {
+				top = max(top, dst[row])
+			}
+		})
+		if top < most/2 {
+			for row := range sum {
+				sum[row] *= math.Sqrt(2 * float64(top) / float64(most))
+			}
+		}
 		plus := func(m map[int]float64, weight float32) {
 			for row, v := range m {
 				sum[row] += float64(weight) * v
