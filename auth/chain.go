@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -168,10 +169,17 @@ func (c *Chain) Principal(ctx context.Context, key session.Key) (string, error) 
 
 // Resolve returns what a request of ctx and key is to be sent with. It is called for every HTTP request and asks the
 // secret store or the OAuth provider only when what is known has run out. Its error is a [*SourceError] if the source that
-// comes first cannot be used; then nothing may be sent.
+// comes first cannot be used; then nothing may be sent. An OAuth token that is bound to a key cannot: see
+// [Chain.ResolveFor].
 func (c *Chain) Resolve(ctx context.Context, key session.Key) (Resolution, error) {
+	return c.ResolveFor(ctx, key, nil)
+}
+
+// ResolveFor is [Chain.Resolve] for the HTTP request req, of which it reads the method and the URL. If the OAuth token is
+// bound to a key ([ProofProvider]), the result is good for sending req once. With a nil req it is Resolve.
+func (c *Chain) ResolveFor(ctx context.Context, key session.Key, req *http.Request) (Resolution, error) {
 	ch := c.choose(ctx, key)
-	r, err := c.resolve(ctx, key, ch)
+	r, err := c.resolve(ctx, key, ch, req)
 	for err != nil && ch.source == SourceServer && ctx.Err() == nil {
 		// The server's credential may have been replaced between the choice and the look-up.
 		now := c.choose(ctx, key)
@@ -179,7 +187,7 @@ func (c *Chain) Resolve(ctx context.Context, key session.Key) (Resolution, error
 			break
 		}
 		ch = now
-		r, err = c.resolve(ctx, key, ch)
+		r, err = c.resolve(ctx, key, ch, req)
 	}
 	if err != nil {
 		return Resolution{}, c.failed(ch, err)
@@ -190,17 +198,21 @@ func (c *Chain) Resolve(ctx context.Context, key session.Key) (Resolution, error
 	return c.withHeaders(ctx, key, r)
 }
 
-func (c *Chain) resolve(ctx context.Context, key session.Key, ch choice) (Resolution, error) {
+func (c *Chain) resolve(ctx context.Context, key session.Key, ch choice, req *http.Request) (Resolution, error) {
 	r := Resolution{Source: ch.source}
 	switch {
 	case ch.source == SourceNone:
 		return r, nil
 	case ch.source == SourceOAuth:
-		token, err := c.token(ctx, key)
-		if err != nil || token.IsZero() {
+		token, proof, err := c.token(ctx, key, req)
+		switch {
+		case err != nil || token.IsZero():
 			return r, err
+		case !proof.IsZero():
+			r.material, err = proven(token, proof).values()
+		default:
+			r.material, err = token.asBearer().values()
 		}
-		r.material, err = token.asBearer().values()
 		return r, err
 	}
 	stored, id, err := c.locate(ch, key)
@@ -222,14 +234,22 @@ func (c *Chain) resolve(ctx context.Context, key session.Key, ch choice) (Resolu
 	return r, err
 }
 
-// token returns the OAuth token of a user.
-func (c *Chain) token(ctx context.Context, key session.Key) (Secret, error) {
+// token returns the OAuth token of a user, and the proof with which it goes into req, if it needs one. req may be nil.
+func (c *Chain) token(ctx context.Context, key session.Key, req *http.Request) (token, proof Secret, err error) {
 	if cache, ok := c.oauth.(TokenCache); ok {
 		if token, ok := cache.Cached(key); ok {
-			return token, nil
+			return token, Secret{}, nil
 		}
 	}
-	return recovered("TokenProvider.Token", func() (Secret, error) { return c.oauth.Token(ctx, key) })
+	if p, ok := c.oauth.(ProofProvider); ok && req != nil {
+		both, err := recovered("ProofProvider.TokenFor", func() (both [2]Secret, err error) {
+			both[0], both[1], err = p.TokenFor(ctx, key, req.Method, req.URL)
+			return both, err
+		})
+		return both[0], both[1], err
+	}
+	token, err = recovered("TokenProvider.Token", func() (Secret, error) { return c.oauth.Token(ctx, key) })
+	return token, Secret{}, err
 }
 
 // locate says under which key the secret store has the credential of ch, and whether it is there at all.

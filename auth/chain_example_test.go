@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 
 	"github.com/mcpfleet/mcpfleet/auth"
 	"github.com/mcpfleet/mcpfleet/session"
@@ -47,6 +49,33 @@ func ExampleChain_Resolve() {
 	// Output:
 	// request authorization 1 <nil>
 	// true
+}
+
+// A dpop stands for the client of package oauth, at an authorization server that binds tokens to keys.
+type dpop struct{ auth.TokenProvider }
+
+func (dpop) TokenFor(_ context.Context, _ session.Key, method string, u *url.URL) (token, proof auth.Secret, err error) {
+	return auth.NewSecret("t0ken"), auth.NewSecret("signed." + method + "." + u.Host), nil
+}
+
+func ExampleChain_ResolveFor() {
+	chain, err := auth.NewChain(auth.ChainConfig{Server: "github", OAuth: dpop{}})
+	if err != nil {
+		fmt.Println(err)
+	}
+	req, err := http.NewRequest(http.MethodPost, "https://mcp.example.com/mcp", nil)
+	if err != nil {
+		fmt.Println(err)
+	}
+	r, err := chain.ResolveFor(context.Background(), user, req)
+	fmt.Println(r, err)
+	for name, values := range r.Header() {
+		req.Header[name] = values
+	}
+	fmt.Println(req.Header.Get("DPoP"))
+	// Output:
+	// OAuth token (2 headers, 0 variables) <nil>
+	// signed.POST.mcp.example.com
 }
 
 func ExampleWithCredentials() {

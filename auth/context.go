@@ -82,3 +82,21 @@ func detachOver(outer, inner map[string]*presented) map[string]*presented {
 	}
 	return m
 }
+
+// Lend returns base together with the credential that the request of ctx brings for one server, a value too. It is for what
+// serves that request in this process under a context of its own, and no longer than the request runs. Whatever ctx brings
+// for other servers stays behind, since those who ask base may serve other requests as well.
+func Lend(ctx, base context.Context, server string) context.Context {
+	from := carriedBy(ctx)
+	lent := &carried{}
+	if p := from.request[server]; p != nil {
+		lent.request = map[string]*presented{server: p}
+	}
+	if p := from.agent[server]; p != nil {
+		lent.agent = map[string]*presented{server: p}
+	}
+	if lent.request == nil && lent.agent == nil {
+		return base
+	}
+	return context.WithValue(base, carriedKey{}, lent)
+}

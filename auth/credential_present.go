@@ -30,6 +30,13 @@ type material struct {
 
 func present(c Credential) *presented { return &presented{Credential: c.clone()} }
 
+// proven returns the credential that sends a token together with the proof for one request (RFC 9449 section 7.1).
+func proven(token, proof Secret) *presented {
+	return &presented{Credential: Credential{
+		Authorization: NewSecret("DPoP " + token.Reveal()), Headers: map[string]Secret{"DPoP": proof},
+	}}
+}
+
 // reference reports whether p only says where the values are.
 func (p *presented) reference() bool { return !p.ended && !p.hasValue() && p.ID != "" }
 

@@ -11,8 +11,13 @@ import (
 	"time"
 )
 
-// ErrNotFound is returned by stores for what they do not hold.
-var ErrNotFound = errors.New("auth: not found")
+var (
+	// ErrNotFound is returned by stores for what they do not hold.
+	ErrNotFound = errors.New("auth: not found")
+	// ErrLockLost is wrapped by the errors of Load and Save for a holder who has lost the lock without unlocking it. After
+	// a Save that failed with it, let go of what should have been saved: the value has been changed by somebody else since.
+	ErrLockLost = errors.New("auth: the lock was lost while it was held; lock again, and load what others have saved")
+)
 
 // A TokenStore keeps what OAuth clients must remember: tokens, client registrations and authorizations under way. The
 // values are secrets in the clear; a store that others can read must encrypt them (see [Encrypt]). Implementations are
@@ -66,7 +71,7 @@ func encodeKey(fields ...string) string {
 // refresh its token: refresh tokens that rotate can be used once.
 type Locker interface {
 	// Lock waits until nobody else holds the lock of key, or ctx ends. A lock whose process died is released after a
-	// bound of the store's own. unlock may be called once.
+	// bound of the store's own; a holder that has only slept learns of it by [ErrLockLost]. unlock may be called once.
 	Lock(ctx context.Context, key TokenKey) (unlock func(), err error)
 }
 

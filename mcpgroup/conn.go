@@ -30,6 +30,8 @@ type conn struct {
 	pipe *pipe          // counts what was written to a stdio or in-memory server; nil for HTTP
 	proc *stdio.Process // nil unless stdio
 
+	lends string // the server's name, if what requests bring for it is lent to it; see lend
+
 	// headerTools is the set of tools the SDK was last told to send x-mcp-header parameters for.
 	headerTools atomic.Pointer[headerTools]
 
@@ -45,7 +47,8 @@ type conn struct {
 // long-lived connection.
 type lifetime struct {
 	context.Context
-	kept     context.Context // what is left of the values of the call that dialled
+	kept     context.Context        // what is left of the values of the call that dialled
+	lend     func() context.Context // of an in-memory server of one principal; see conn.lend
 	dialling atomic.Pointer[dialling]
 }
 
@@ -78,6 +81,11 @@ func (l *lifetime) Value(key any) any {
 	}
 	d := l.dialling.Load()
 	if d == nil {
+		if l.lend != nil {
+			if v := l.lend().Value(key); v != nil {
+				return v
+			}
+		}
 		return l.kept.Value(key)
 	}
 	switch key.(type) {
@@ -89,17 +97,29 @@ func (l *lifetime) Value(key any) any {
 	return d.Value(key)
 }
 
+// lend returns what a request under way brings for the server, for an in-memory server to serve it with. Requests that share
+// a connection speak for one principal, so that of any of them will do; when none is left, nothing is.
+func (c *conn) lend() context.Context {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.running == nil {
+		return context.Background()
+	}
+	return c.running.lent
+}
+
 // attempt is one try of one request. It is the context of that try, so that the transport can report what became of it
 // (see [mcphttp.Exchange]) without another allocation.
 type attempt struct {
 	context.Context
 	exchange mcphttp.Exchange
 	cancel   context.CancelCauseFunc
-	proc     *stdio.Process // of the connection, or nil
-	deadline time.Time      // zero if Context has it, or there is none; see [deadlines]
-	watched  bool           // by deadlines
-	written  int64          // what the connection's pipe had carried when the attempt began
-	asked    atomic.Bool    // the server has answered with a request for input, so it got the first message at least
+	proc     *stdio.Process  // of the connection, or nil
+	deadline time.Time       // zero if Context has it, or there is none; see [deadlines]
+	watched  bool            // by deadlines
+	lent     context.Context // what the request brings for the server, if that is in memory; taken once, for ctx may come from c.life
+	written  int64           // what the connection's pipe had carried when the attempt began
+	asked    atomic.Bool     // the server has answered with a request for input, so it got the first message at least
 
 	next, prev *attempt                      // in conn.running, guarded by conn.mu
 	due        struct{ next, prev *attempt } // in deadlines.first, guarded by deadlines.mu
@@ -137,6 +157,9 @@ type attemptKey struct{}
 func (c *conn) begin(a *attempt) bool {
 	if c.pipe != nil {
 		a.written = c.wrote()
+	}
+	if c.lends != "" {
+		a.lent = auth.Lend(a.Context, context.Background(), c.lends)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -24,12 +24,26 @@ func (g *MCPFunctionGroup) identify(ctx context.Context) (session.ID, error) {
 		return session.ID{}, &session.IdentityError{Field: "Tenant", Reason: "is not the one that the server belongs to"}
 	}
 	if g.cfg.Shared {
-		return session.ID{}, nil
+		return session.ID{}, g.shareable(ctx, key)
 	}
 	if !ok {
 		return session.ID{}, &session.IdentityError{Reason: "the context names no user; put one in with session.NewContext or session.Middleware, or set ServerConfig.Shared"}
 	}
 	return g.fingerprinted(ctx, key)
+}
+
+// shareable returns an error for a request that brings a credential of its own, or its agent's, to a connection of all users
+// that carries none: it would be served with what comes after that in order.
+func (g *MCPFunctionGroup) shareable(ctx context.Context, key session.Key) error {
+	if g.opts.Auth == nil || g.chain != nil {
+		return nil
+	}
+	source := g.opts.Auth.Explain(ctx, key)
+	if source > auth.SourceAgent {
+		return nil
+	}
+	return &CredentialError{Err: &auth.SourceError{Server: g.cfg.Name, Source: source,
+		Err: errors.New("all users share the server, which cannot have the credential of one; unset ServerConfig.Shared")}}
 }
 
 // listID names whose list it is. Sharing a client does not mean sharing private lists.
@@ -85,12 +99,12 @@ func (g *MCPFunctionGroup) environment(ctx context.Context, key session.Key) (ma
 	return env, nil
 }
 
-// headers returns the header fields of one request of a user.
-func (g *MCPFunctionGroup) headers(ctx context.Context, key session.Key) (http.Header, error) {
+// headers returns the header fields of the request req of a user.
+func (g *MCPFunctionGroup) headers(ctx context.Context, key session.Key, req *http.Request) (http.Header, error) {
 	if g.opts.Auth == nil {
 		return g.opts.Headers(ctx, key)
 	}
-	r, err := g.opts.Auth.Resolve(ctx, key)
+	r, err := g.opts.Auth.ResolveFor(ctx, key, req)
 	if err != nil {
 		return nil, err
 	}
@@ -127,13 +141,13 @@ func (g *MCPFunctionGroup) newChain() (*mcphttp.Chain, error) {
 		cfg.Base = g.cfg.guard(&g.opts).Transport()
 	}
 	if g.opts.Auth != nil || g.opts.Headers != nil {
-		cfg.Headers = func(ctx context.Context, _ *http.Request) (h http.Header, err error) {
+		cfg.Headers = func(ctx context.Context, req *http.Request) (h http.Header, err error) {
 			defer g.uncredited(ctx, &err)
 			if err := lacking(ctx); err != nil {
 				return nil, err
 			}
 			key, _ := session.FromContext(ctx)
-			return g.headers(ctx, key)
+			return g.headers(ctx, key, req)
 		}
 	}
 	if g.opts.Auth != nil {
@@ -146,7 +160,8 @@ func (g *MCPFunctionGroup) newChain() (*mcphttp.Chain, error) {
 			defer g.uncredited(ctx, &err)
 			key, _ := session.FromContext(ctx)
 			return g.opts.Auth.Refused(ctx, key, auth.Refusal{
-				StatusCode: resp.StatusCode, Challenges: resp.Header.Values("WWW-Authenticate"), Sent: resp.Request.Header,
+				StatusCode: resp.StatusCode, Challenges: resp.Header.Values("WWW-Authenticate"),
+				DPoPNonce: resp.Header.Get("DPoP-Nonce"), Sent: resp.Request.Header,
 			})
 		}
 	}

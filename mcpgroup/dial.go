@@ -221,6 +221,9 @@ func (g *MCPFunctionGroup) transport(ctx context.Context, c *conn) (mcp.Transpor
 				return nil, errors.New("making the server: Options.NewServer returned nil")
 			}
 		}
+		if g.opts.Auth != nil && !g.cfg.Shared { // or requests of other principals would be under way too
+			c.lends, c.life.lend = g.cfg.Name, c.lend
+		}
 		var far mcp.Transport
 		c.pipe, far = inMemory()
 		// The server's session ends when the pipe is closed.

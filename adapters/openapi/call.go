@@ -2,6 +2,7 @@ package openapi
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,24 +21,9 @@ func (e *endpoint) handle(ctx context.Context, call *mcp.CallToolRequest) (*mcp.
 	ctx, cancel := context.WithTimeout(ctx, e.opts.Timeout)
 	defer cancel()
 
-	r, err := e.op.newRequest(ctx, e.base, call.Params.Arguments)
-	if err != nil {
-		return e.failed("%v; nothing was sent", err), nil
-	}
-	var secrets redactor
-	if e.authorize != nil {
-		added, err := authorize(ctx, r, e.authorize)
-		if err != nil {
-			// The error may hold what a model must not see.
-			e.opts.Logger.Warn("authorization failed", slog.String("operation", e.op.key()), slog.Any("error", err))
-			return e.failed("authorization failed; nothing was sent"), nil
-		}
-		secrets = newRedactor(added)
-	}
-	var seen progress
-	res, err := e.client.Do(r.WithContext(httptrace.WithClientTrace(ctx, seen.trace())))
-	if err != nil {
-		return e.failed("%s", secrets.text(e.noAnswer(err, &seen))), nil
+	res, secrets, failed := e.send(ctx, call.Params.Arguments)
+	if failed != nil {
+		return failed, nil
 	}
 	defer res.Body.Close()
 	if res.StatusCode < 200 || res.StatusCode > 299 {
@@ -52,6 +38,53 @@ func (e *endpoint) handle(ctx context.Context, call *mcp.CallToolRequest) (*mcp.
 			status(res), e.opts.MaxResponseBytes), nil
 	}
 	return e.answer(res, data, secrets), nil
+}
+
+// send returns the answer of the API, whose body the caller closes, or why there is none. A request that is answered 401 was
+// not acted on (RFC 9110 section 15.5.2): it is sent once more if another credential has been found.
+func (e *endpoint) send(ctx context.Context, args json.RawMessage) (res *http.Response, secrets redactor, failed *mcp.CallToolResult) {
+	var added []string // by both requests: an answer may know the first one's credential too
+	for again := false; ; again = true {
+		r, err := e.op.newRequest(ctx, e.base, args)
+		if err != nil {
+			return nil, secrets, e.failed("%v; nothing was sent", err)
+		}
+		if e.authorize != nil {
+			more, err := authorize(ctx, r, e.authorize)
+			if err != nil {
+				// The error may hold what a model must not see.
+				e.opts.Logger.Warn("authorization failed", slog.String("operation", e.op.key()), slog.Any("error", err))
+				return nil, secrets, e.failed("authorization failed; nothing was sent")
+			}
+			added = append(added, more...)
+			secrets = newRedactor(added)
+		}
+		var seen progress
+		res, err = e.client.Do(r.WithContext(httptrace.WithClientTrace(ctx, seen.trace())))
+		if err != nil {
+			return nil, secrets, e.failed("%s", secrets.text(e.noAnswer(err, &seen)))
+		}
+		if again || !e.renewable(res) {
+			return res, secrets, nil
+		}
+		renewed, err := e.opts.refused(ctx, r, res)
+		if err != nil {
+			res.Body.Close()
+			e.opts.Logger.Warn("renewing the credential failed", slog.String("operation", e.op.key()), slog.Any("error", err))
+			return nil, secrets, e.failed("the API answered %s, and no other credential could be had; nothing was executed", status(res))
+		}
+		if !renewed {
+			return res, secrets, nil
+		}
+		res.Body.Close()
+	}
+}
+
+// renewable reports whether res refuses the credential of a request that was not acted on. One that was redirected may have
+// been: what was refused then is only the request that followed.
+func (e *endpoint) renewable(res *http.Response) bool {
+	redirected := res.Request != nil && res.Request.Response != nil
+	return e.authorize != nil && e.opts.refused != nil && res.StatusCode == http.StatusUnauthorized && !redirected
 }
 
 func (e *endpoint) failed(format string, args ...any) *mcp.CallToolResult {

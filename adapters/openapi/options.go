@@ -88,6 +88,10 @@ type Options struct {
 	Progress func(done, total int)
 	// Logger gets operations that cannot become tools. The default is silent.
 	Logger *slog.Logger
+
+	// refused is told that an API has answered 401 to a request that Authorize has authorized, and reports whether there is
+	// another credential by now.
+	refused func(ctx context.Context, r *http.Request, res *http.Response) (renewed bool, err error)
 }
 
 func (o *Options) withDefaults() Options {

@@ -9,10 +9,11 @@ import (
 	"slices"
 	"time"
 
-	"github.com/mcpfleet/mcpfleet/auth"
-	"github.com/mcpfleet/mcpfleet/session"
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
 	"golang.org/x/oauth2"
+
+	"github.com/mcpfleet/mcpfleet/auth"
+	"github.com/mcpfleet/mcpfleet/session"
 )
 
 // AuthorizationCode is the grant in which the user authorizes in a browser: the authorization code grant of OAuth 2.1,
@@ -162,7 +163,7 @@ func (g *AuthorizationCode) start(ctx context.Context, c *Client, o owner, clien
 	s := stateRecord{
 		Version: wireVersion, For: c.cfg.Resource, Tenant: o.tenant, User: o.user, Verifier: verifier,
 		Server: newServerRecord(want.server), Iss: want.server.AuthorizationResponseIssParameterSupported,
-		Client: client, Resource: want.resource, Scopes: want.scopes, Expiry: expiry,
+		Client: client, Resource: want.resource, Scopes: want.scopes, Key: want.key, Expiry: expiry,
 	}
 	if err := store(ctx, c, c.stateKey(stateID(state)), s, expiry); err != nil {
 		return nil, err

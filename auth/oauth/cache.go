@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"crypto/ecdsa"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,9 +15,10 @@ const maxCached = 10_000
 // A token is a tokenRecord as the hot path needs it.
 type token struct {
 	access    auth.Secret
-	due       time.Time // from here on it is refreshed; zero: never
-	end       time.Time // of its life; zero: unknown
-	renewable bool      // without the user
+	due       time.Time         // from here on it is refreshed; zero: never
+	end       time.Time         // of its life; zero: unknown
+	renewable bool              // without the user
+	key       *ecdsa.PrivateKey // what it is bound to; nil: it is a bearer token
 	next      atomic.Int64
 }
 
@@ -32,13 +34,20 @@ type cache struct {
 type cached struct {
 	token atomic.Pointer[token] // nil: there is none in the store either
 	used  atomic.Int64          // Unix seconds
+
+	stepUp atomic.Pointer[recentDiscovery]
+}
+
+func (c *cache) entry(o owner) *cached {
+	c.mu.RLock()
+	e := c.m[o]
+	c.mu.RUnlock()
+	return e
 }
 
 // get returns the token of o, which may be nil, and whether that is known.
 func (c *cache) get(o owner, now time.Time) (*token, bool) {
-	c.mu.RLock()
-	e := c.m[o]
-	c.mu.RUnlock()
+	e := c.entry(o)
 	if e == nil {
 		return nil, false
 	}

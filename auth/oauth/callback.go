@@ -9,8 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mcpfleet/mcpfleet/session"
 	"golang.org/x/oauth2"
+
+	"github.com/mcpfleet/mcpfleet/session"
 )
 
 // maxParameter bounds each parameter of a redirect, in bytes.
@@ -117,13 +118,13 @@ func (c *Client) redeem(ctx context.Context, g *AuthorizationCode, o owner, s *s
 	}
 	client := c.withSecret(s.Client)
 	server := s.Server.meta()
-	t, err := client.config(server).Exchange(
-		c.tokenContext(ctx, nil), a.code, oauth2.VerifierOption(s.Verifier), oauth2.SetAuthURLParam("resource", s.Resource),
-	)
+	t, err := c.ask(ctx, s.Key, nil, func(ctx context.Context) (*oauth2.Token, error) {
+		return client.config(server).Exchange(ctx, a.code, oauth2.VerifierOption(s.Verifier), oauth2.SetAuthURLParam("resource", s.Resource))
+	})
 	if err != nil {
 		return c.disown(ctx, o, s, newError("token", c.cfg.Server, s.Server.Issuer, err))
 	}
-	r, err := c.newToken(t, request{server, s.Resource, s.Scopes}, s.Client)
+	r, err := c.newToken(t, request{server, s.Resource, s.Scopes, s.Key}, s.Client)
 	if err != nil {
 		return newError("token", c.cfg.Server, s.Server.Issuer, err)
 	}

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
@@ -30,18 +31,24 @@ func (cs challenges) metadata() string {
 	return ""
 }
 
-// scopes returns the scopes that the request would have needed (RFC 6750 section 3).
+// scopes returns the scopes that the request would have needed (RFC 6750 section 3, RFC 9449 section 7.1).
 func (cs challenges) scopes() ([]string, error) {
-	return checkScopes(strings.Fields(cs.bearer("scope")))
+	return checkScopes(strings.Fields(cs.param("scope")))
 }
 
 // insufficientScope reports whether the token is good but does not suffice (RFC 6750 section 3.1).
-func (cs challenges) insufficientScope() bool { return cs.bearer("error") == "insufficient_scope" }
+func (cs challenges) insufficientScope() bool { return cs.param("error") == "insufficient_scope" }
 
-func (cs challenges) bearer(param string) string {
+// has reports whether there is a challenge of that scheme, in lower case.
+func (cs challenges) has(scheme string) bool {
+	return slices.ContainsFunc(cs, func(c oauthex.Challenge) bool { return c.Scheme == scheme })
+}
+
+// param returns a parameter of the first challenge for a token that has it.
+func (cs challenges) param(name string) string {
 	for _, c := range cs {
-		if c.Scheme == "bearer" && c.Params[param] != "" {
-			return c.Params[param]
+		if (c.Scheme == "bearer" || c.Scheme == "dpop") && c.Params[name] != "" {
+			return c.Params[name]
 		}
 	}
 	return ""

@@ -11,9 +11,10 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/mcpfleet/mcpfleet/auth"
 	"github.com/mcpfleet/mcpfleet/session"
-	"golang.org/x/sync/singleflight"
 )
 
 // retryAhead is how long after a refresh ahead of time the next one may start, if it failed.
@@ -48,7 +49,7 @@ type Client struct {
 }
 
 var (
-	_ auth.TokenProvider = (*Client)(nil)
+	_ auth.ProofProvider = (*Client)(nil)
 	_ auth.TokenCache    = (*Client)(nil)
 )
 
@@ -84,57 +85,72 @@ func New(cfg Config) (*Client, error) {
 // Secret says that there is none: the server's refusal tells what is needed.
 //
 // The error is an [*session.IdentityError] if tokens are per user and key names none, and an [*Error] if the store or
-// the authorization server fails. After such a failure the next seconds' calls get the same error without a request.
+// the authorization server fails, or the token is bound to a key ([ErrBound]): see [Client.TokenFor]. After a failure of
+// the authorization server the next seconds' calls get the same error without a request, unless another process has put a
+// token into the store since.
 func (c *Client) Token(ctx context.Context, key session.Key) (auth.Secret, error) {
+	t, err := c.current(ctx, key)
+	switch {
+	case err != nil || t == nil:
+		return auth.Secret{}, err
+	case t.key != nil:
+		return auth.Secret{}, newError("token", c.cfg.Server, "", ErrBound)
+	}
+	return t.access, nil
+}
+
+// current returns the token of Token, or nil.
+func (c *Client) current(ctx context.Context, key session.Key) (*token, error) {
 	o := c.owner(key)
 	now := time.Now()
 	t, known := c.cache.get(o, now)
 	switch {
 	case known && t == nil:
-		return auth.Secret{}, nil
+		return nil, nil
 	case known && (t.fresh(now) || !t.renewable):
 		// One that has expired for good is sent all the same: the refusal asks the user, silence would make them a
 		// stranger.
-		return t.access, nil
+		return t, nil
 	case known && !t.expired(now):
 		c.renewAhead(ctx, o, t, now)
-		return t.access, nil
+		return t, nil
 	}
 	return c.slowToken(ctx, o, t, now)
 }
 
-// Cached returns the access token of the user if it is in memory and not about to expire. See [auth.TokenCache].
+// Cached returns the access token of the user if it is in memory, not about to expire and not bound to a key. See
+// [auth.TokenCache].
 func (c *Client) Cached(key session.Key) (auth.Secret, bool) {
 	now := time.Now()
 	t, _ := c.cache.get(c.owner(key), now)
-	if t == nil || !t.fresh(now) {
+	if t == nil || t.key != nil || !t.fresh(now) {
 		return auth.Secret{}, false
 	}
 	return t.access, true
 }
 
-// slowToken is Token for what is not in memory (old is nil) or has expired.
-func (c *Client) slowToken(ctx context.Context, o owner, old *token, now time.Time) (auth.Secret, error) {
+// slowToken is current for what is not in memory (old is nil) or has expired.
+func (c *Client) slowToken(ctx context.Context, o owner, old *token, now time.Time) (*token, error) {
 	if old == nil {
 		if err := c.check(o); err != nil {
-			return auth.Secret{}, err
+			return nil, err
 		}
 		var err error
 		old, err = c.fly(ctx, "load", o, "", func(ctx context.Context) (*token, error) { return c.recall(ctx, o) })
 		switch {
 		case err != nil:
-			return auth.Secret{}, newError("store", c.cfg.Server, "", err)
+			return nil, newError("store", c.cfg.Server, "", err)
 		case old == nil:
-			return auth.Secret{}, nil
+			return nil, nil
 		case !old.expired(now) || !old.renewable:
-			return old.access, nil // the next call may refresh it ahead of time
+			return old, nil // the next call may refresh it ahead of time
 		}
 	}
 	t, err := c.fly(ctx, "renew", o, "", func(ctx context.Context) (*token, error) { return c.renew(ctx, o, old) })
 	if err != nil || t == nil {
-		return auth.Secret{}, newError("refresh", c.cfg.Server, "", err)
+		return nil, newError("refresh", c.cfg.Server, "", err)
 	}
-	return t.access, nil
+	return t, nil
 }
 
 // renewAhead starts a refresh in the background, unless one runs or has failed just now.

@@ -10,10 +10,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mcpfleet/mcpfleet/session"
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
+
+	"github.com/mcpfleet/mcpfleet/session"
 )
 
 // ClientCredentials is the grant of a service account (RFC 6749 section 4.4, and the MCP extension OAuth Client
@@ -67,7 +68,7 @@ func (g *ClientCredentials) fetch(ctx context.Context, c *Client, key session.Ke
 		return nil, err
 	}
 	form := tokenForm("client_credentials", want)
-	return c.exchange(ctx, &g.Client, want.server, form, g.Params)
+	return c.exchange(ctx, &g.Client, want, form, g.Params)
 }
 
 // fixed is implemented by grants that can be told their token endpoint, so that nothing has to be discovered. It returns
@@ -124,23 +125,25 @@ func tokenForm(grantType string, want request) url.Values {
 	return form
 }
 
-// exchange asks an authorization server for a token, as the client a.
-func (c *Client) exchange(ctx context.Context, a *ClientAuth, server *oauthex.AuthServerMeta, form url.Values, params map[string]string) (*oauth2.Token, error) {
-	add := make(url.Values, len(params))
+// exchange asks the authorization server of want for a token, as the client a.
+func (c *Client) exchange(ctx context.Context, a *ClientAuth, want request, form url.Values, params map[string]string) (*oauth2.Token, error) {
+	server, add := want.server, make(url.Values, len(params))
 	for name, value := range params {
 		add.Set(name, value)
 	}
-	style, err := a.authenticate(server, form)
-	if err != nil {
-		return nil, c.fail("token", server.Issuer, err)
-	}
-	cfg := clientcredentials.Config{
-		ClientID: a.ID, TokenURL: server.TokenEndpoint, EndpointParams: form, AuthStyle: style,
-	}
-	if a.usesSecret() {
-		cfg.ClientSecret = a.Secret.Reveal()
-	}
-	tok, err := cfg.Token(c.tokenContext(ctx, add))
+	tok, err := c.ask(ctx, want.key, add, func(ctx context.Context) (*oauth2.Token, error) {
+		style, err := a.authenticate(server, form)
+		if err != nil {
+			return nil, err
+		}
+		cfg := clientcredentials.Config{
+			ClientID: a.ID, TokenURL: server.TokenEndpoint, EndpointParams: form, AuthStyle: style,
+		}
+		if a.usesSecret() {
+			cfg.ClientSecret = a.Secret.Reveal()
+		}
+		return cfg.Token(ctx)
+	})
 	if err != nil {
 		return nil, c.fail("token", server.Issuer, a.redact(err))
 	}

@@ -7,9 +7,10 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/mcpfleet/mcpfleet/auth"
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
 	"golang.org/x/oauth2"
+
+	"github.com/mcpfleet/mcpfleet/auth"
 )
 
 // How a client authenticates at the token endpoint (the registry of RFC 8414 section 2).

@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 
-	"github.com/mcpfleet/mcpfleet/auth"
-	"github.com/mcpfleet/mcpfleet/session"
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
 	"golang.org/x/oauth2"
+
+	"github.com/mcpfleet/mcpfleet/auth"
+	"github.com/mcpfleet/mcpfleet/session"
 )
 
 // WorkloadIdentity is the grant of a host that its platform vouches for, such as a Kubernetes pod with a service account
@@ -66,5 +67,5 @@ func (g *WorkloadIdentity) fetch(ctx context.Context, c *Client, key session.Key
 	}
 	form := tokenForm(grantTypeJWTBearer, want)
 	form.Set("assertion", token.Reveal())
-	return c.exchange(ctx, &ClientAuth{ID: g.ClientID}, want.server, form, g.Params)
+	return c.exchange(ctx, &ClientAuth{ID: g.ClientID}, want, form, g.Params)
 }

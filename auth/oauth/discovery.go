@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
 
@@ -18,11 +19,40 @@ const (
 	maxScopes  = 200 // scopes of one challenge or document
 )
 
-// A discovery is what an MCP server says about who may issue tokens for it.
+// A discovery is what an MCP server says about who may issue tokens for it. It does not change.
 type discovery struct {
 	server   *oauthex.AuthServerMeta
 	resource string   // as the server spells it
 	scopes   []string // scopes_supported of the resource
+
+	proofs     bool // both servers take tokens that are bound to a key, as far as they say so (RFC 9449 section 5.1)
+	proofsOnly bool // dpop_bound_access_tokens_required (RFC 9728 section 2)
+}
+
+// stepUpLife is for how long what was discovered for a step-up serves the next ones of the same owner. A server may name
+// scopes that are not to be had as often as it likes, and others each time.
+const stepUpLife = time.Minute
+
+// A recentDiscovery is that of the last step-up of an owner.
+type recentDiscovery struct {
+	*discovery
+	until time.Time
+}
+
+// discoverFor is discover for a refusal.
+func (c *Client) discoverFor(ctx context.Context, o owner, ref refusal, known string) (*discovery, error) {
+	e := c.cache.entry(o)
+	if !ref.stepUp || e == nil {
+		return c.discover(ctx, ref.challenges, known)
+	}
+	if d := e.stepUp.Load(); d != nil && time.Now().Before(d.until) && (known == "" || sameIssuer(known, d.server.Issuer)) {
+		return d.discovery, nil
+	}
+	d, err := c.discover(ctx, ref.challenges, known)
+	if err == nil {
+		e.stepUp.Store(&recentDiscovery{d, time.Now().Add(stepUpLife)})
+	}
+	return d, err
 }
 
 // discover finds the authorization server of the MCP server: from the metadata that the challenge points to or that lies
@@ -31,7 +61,7 @@ type discovery struct {
 func (c *Client) discover(ctx context.Context, challenges challenges, known string) (*discovery, error) {
 	if f, ok := c.grant.(fixed); ok {
 		if server := f.fixed(&c.cfg); server != nil {
-			return &discovery{server: server, resource: c.cfg.Resource}, nil
+			return &discovery{server: server, resource: c.cfg.Resource, proofs: true}, nil
 		}
 	}
 	found, err := c.web.resource(ctx, c.resource, challenges.metadata())
@@ -55,7 +85,11 @@ func (c *Client) discover(ctx context.Context, challenges challenges, known stri
 	for _, issuer := range servers[:min(len(servers), maxServers)] {
 		meta, err := c.web.issuer(ctx, issuer)
 		if err == nil {
-			return &discovery{meta, found.Resource, found.ScopesSupported}, nil
+			takes := found.DPOPSigningAlgValuesSupported
+			return &discovery{
+				&meta.AuthServerMeta, found.Resource, found.ScopesSupported,
+				meta.proofs() && (len(takes) == 0 || slices.Contains(takes, proofAlgorithm)), found.DPOPBoundAccessTokensRequired,
+			}, nil
 		}
 		if first == nil {
 			first = newError("discovery", c.cfg.Server, issuer, err)
@@ -75,24 +109,24 @@ func (c *Client) discoverWithout(ctx context.Context) (*discovery, error) {
 		if err != nil {
 			return nil, newError("discovery", c.cfg.Server, pin, err)
 		}
-		return &discovery{server: meta, resource: c.cfg.Resource}, nil
+		return &discovery{server: &meta.AuthServerMeta, resource: c.cfg.Resource, proofs: meta.proofs()}, nil
 	}
 	origin := originOf(c.resource)
 	meta, err := c.web.issuer(ctx, origin)
 	if errors.Is(err, errAbsent) {
-		meta = &oauthex.AuthServerMeta{
+		meta = &serverMeta{AuthServerMeta: oauthex.AuthServerMeta{
 			Issuer:                        origin,
 			AuthorizationEndpoint:         origin + "/authorize",
 			TokenEndpoint:                 origin + "/token",
 			RegistrationEndpoint:          origin + "/register",
 			CodeChallengeMethodsSupported: []string{"S256"}, // which that revision demands
-		}
+		}}
 		err = c.web.endpoints(meta)
 	}
 	if err != nil {
 		return nil, newError("discovery", c.cfg.Server, origin, err)
 	}
-	return &discovery{server: meta, resource: c.cfg.Resource}, nil
+	return &discovery{server: &meta.AuthServerMeta, resource: c.cfg.Resource, proofs: meta.proofs()}, nil
 }
 
 // resource returns the metadata of a protected resource, or nil if the server has none.
@@ -178,9 +212,17 @@ func (w *web) checkResource(prm *oauthex.ProtectedResourceMetadata, address stri
 	return prm, nil
 }
 
+// A serverMeta is the metadata of an authorization server with the field that package oauthex leaves out.
+type serverMeta struct {
+	oauthex.AuthServerMeta
+	ProofAlgorithms []string `json:"dpop_signing_alg_values_supported"` // RFC 9449 section 5.1
+}
+
+func (m *serverMeta) proofs() bool { return slices.Contains(m.ProofAlgorithms, proofAlgorithm) }
+
 // issuer returns the metadata of an authorization server. The error wraps errAbsent and [ErrMetadata] if all places where
 // it could lie answer that it is not there.
-func (w *web) issuer(ctx context.Context, issuer string) (*oauthex.AuthServerMeta, error) {
+func (w *web) issuer(ctx context.Context, issuer string) (*serverMeta, error) {
 	if err := w.endpoint("the issuer", issuer); err != nil {
 		return nil, err
 	}
@@ -190,7 +232,7 @@ func (w *web) issuer(ctx context.Context, issuer string) (*oauthex.AuthServerMet
 	}
 	var unusable error
 	for _, address := range metadataPlaces(u) {
-		meta := new(oauthex.AuthServerMeta)
+		meta := new(serverMeta)
 		err := w.get(ctx, address, meta)
 		switch {
 		case err == nil:
@@ -221,7 +263,7 @@ func metadataPlaces(issuer *url.URL) []string {
 }
 
 // checkServer checks the metadata of the authorization server issuer.
-func (w *web) checkServer(meta *oauthex.AuthServerMeta, issuer string) error {
+func (w *web) checkServer(meta *serverMeta, issuer string) error {
 	if !sameIssuer(meta.Issuer, issuer) {
 		return fmt.Errorf("the metadata names another: %w", ErrIssuerMismatch)
 	}
@@ -230,7 +272,7 @@ func (w *web) checkServer(meta *oauthex.AuthServerMeta, issuer string) error {
 
 // endpoints checks the URLs of meta that this package uses. Whether the ones that a grant needs are there is for the
 // grant to say.
-func (w *web) endpoints(meta *oauthex.AuthServerMeta) error {
+func (w *web) endpoints(meta *serverMeta) error {
 	for _, e := range []struct{ field, address string }{
 		{"authorization_endpoint", meta.AuthorizationEndpoint},
 		{"token_endpoint", meta.TokenEndpoint},

@@ -7,9 +7,10 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/mcpfleet/mcpfleet/session"
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
 	"golang.org/x/oauth2"
+
+	"github.com/mcpfleet/mcpfleet/session"
 )
 
 const grantTypeJWTBearer = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -74,7 +75,7 @@ func (g *Enterprise) fetch(ctx context.Context, c *Client, key session.Key, want
 	}
 	form := tokenForm(grantTypeJWTBearer, want)
 	form.Set("assertion", assertion)
-	return c.exchange(ctx, &g.Client, want.server, form, nil)
+	return c.exchange(ctx, &g.Client, want, form, nil)
 }
 
 // assertion obtains the ID-JAG of the user for the authorization server of the MCP server.
@@ -98,7 +99,7 @@ func (g *Enterprise) assertion(ctx context.Context, c *Client, key session.Key, 
 	if err := g.Identity.add(ctx, key, form, "subject"); err != nil {
 		return "", c.fail("token", idp.Issuer, err)
 	}
-	tok, err := c.exchange(ctx, &g.IDPClient, idp, form, nil)
+	tok, err := c.exchange(ctx, &g.IDPClient, request{server: idp}, form, nil)
 	if err != nil {
 		return "", err
 	}

@@ -8,9 +8,10 @@ import (
 	"net/url"
 	"strings"
 
+	"golang.org/x/oauth2"
+
 	"github.com/mcpfleet/mcpfleet/auth"
 	"github.com/mcpfleet/mcpfleet/session"
-	"golang.org/x/oauth2"
 )
 
 // What an authorization server, an MCP server or a browser did that is refused. Each is wrapped by an [*Error].
@@ -49,6 +50,8 @@ var (
 	ErrCallback = errors.New("the query of the redirect is malformed")
 	// ErrTokenResponse is an answer of the token endpoint that holds no usable bearer token.
 	ErrTokenResponse = errors.New("the answer holds no usable bearer token")
+	// ErrBound is a token that a request must not be sent with alone, as it is bound to a key (DPoP, RFC 9449).
+	ErrBound = errors.New("the token is bound to a key and goes with a proof for each request; see auth.Chain.ResolveFor")
 	// ErrClosed is returned by a [Client] that is closed.
 	ErrClosed = errors.New("oauth: the client is closed")
 )

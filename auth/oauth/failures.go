@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/mcpfleet/mcpfleet/auth"
 )
 
 // After a failure at an authorization server, and while discovering it, callers get that failure for a while in place of
@@ -89,10 +91,18 @@ func (fs *failures) forget(o owner) {
 	}
 }
 
-// try runs f, unless the same kind of work has failed for o just now.
-func (c *Client) try(ctx context.Context, o owner, kind string, f func(context.Context) (*token, error)) (*token, error) {
+// try runs f, unless the same kind of work has failed for o just now. Then it looks whether another process was luckier, and
+// has put a token into the store in the place of the one that has expired or was sent.
+func (c *Client) try(ctx context.Context, o owner, kind string, old auth.Secret, f func(context.Context) (*token, error)) (*token, error) {
 	w := work{o, kind}
 	if err := c.failures.recent(w); err != nil {
+		ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+		defer cancel()
+		if c.look(ctx, o, old) == nil {
+			if t := c.successor(o, old); t != nil {
+				return t, nil
+			}
+		}
 		return nil, err
 	}
 	t, err := f(ctx)

@@ -200,3 +200,36 @@ func TestFailuresAreBounded(t *testing.T) {
 		}
 	})
 }
+
+// While this process waits for its next try, another one may have got what it failed to get.
+func TestAPauseDoesNotHideTheTokenOfAnotherReplica(t *testing.T) {
+	for _, refused := range []bool{false, true} {
+		t.Run(fmt.Sprintf("refused %t", refused), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				store := auth.NewMemoryStore()
+				c, replica := w.client(sharing(store)), w.client(sharing(store))
+				w.login(c, alice)
+				w.works(replica, alice)
+				status, tries := 503, 0
+				if refused { // by the server, before its time
+					w.mu.Lock()
+					clear(w.access)
+					w.mu.Unlock()
+				} else {
+					time.Sleep(2 * time.Hour)
+				}
+				ailing(w, &status, &tries)
+				if _, err := w.call(t.Context(), c, alice); err == nil || tries != 1 {
+					t.Fatalf("error %v after %d tries", err, tries)
+				}
+				status = 0
+				w.works(replica, alice)
+				w.works(c, alice)
+				w.wantCounts("refresh=1 reuse=0 authorize=1")
+				c.Close()
+				replica.Close()
+			})
+		})
+	}
+}

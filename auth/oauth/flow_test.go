@@ -10,9 +10,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/modelcontextprotocol/go-sdk/oauthex"
+
 	"github.com/mcpfleet/mcpfleet/auth"
 	"github.com/mcpfleet/mcpfleet/session"
-	"github.com/modelcontextprotocol/go-sdk/oauthex"
 )
 
 func TestAUserIsSentToAuthorizeAndThenCallsSucceed(t *testing.T) {

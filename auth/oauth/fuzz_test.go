@@ -90,6 +90,11 @@ func FuzzRecords(f *testing.F) {
 	p, _ := c.pending(f.Context(), o)
 	data, _ := c.cfg.Store.Load(f.Context(), c.stateKey(p.State))
 	f.Add(data)
+	bw := newBoundWorld(f)
+	bc := bw.client()
+	bw.logIn(bc, bob)
+	bound, _ := bc.cfg.Store.Load(f.Context(), bc.tokenKey(b))
+	f.Add(bound)
 	f.Add([]byte(`{"v":1,"issuer":"https://as.example.com"}`))
 	f.Add([]byte(`{"v":2,"issuer":"https://as.example.com"}`))
 	f.Add([]byte(`null`))
@@ -99,7 +104,7 @@ func FuzzRecords(f *testing.F) {
 		again[pendingRecord](t, data)
 		again[stateRecord](t, data)
 		again[bindingRecord](t, data)
-		if r, err := decodeRecord[tokenRecord](data); err == nil && (!httptext.B64Token(r.Access) || r.For == "") {
+		if r, err := decodeRecord[tokenRecord](data); err == nil && (!httptext.B64Token(r.Access) || r.For == "" || r.Bound && c.token(&r).key == nil) {
 			t.Errorf("a token %q for %q", r.Access, r.For)
 		}
 	})
@@ -139,7 +144,7 @@ func FuzzServerMetadata(f *testing.F) {
 		if err != nil {
 			return
 		}
-		checkSecure(t, meta)
+		checkSecure(t, &meta.AuthServerMeta)
 	})
 }
 

@@ -2,11 +2,13 @@ package oauth
 
 import (
 	"context"
+	"crypto/ecdsa"
 	"net/url"
 
-	"github.com/mcpfleet/mcpfleet/session"
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
 	"golang.org/x/oauth2"
+
+	"github.com/mcpfleet/mcpfleet/session"
 )
 
 // A Grant is the way in which a [Client] obtains tokens: [*AuthorizationCode], [*ClientCredentials], [*WorkloadIdentity],
@@ -29,7 +31,7 @@ type Grant interface {
 	// The Client checks, stores and refreshes what fetch returns. want.scopes need not be what was granted: the
 	// token's Extra("scope") says so if it is there.
 	//
-	// All requests go through [Client.tokenContext] or [Client.issuer]; errors are wrapped by [Client.fail].
+	// All requests go through [Client.ask] or [Client.issuer]; errors are wrapped by [Client.fail].
 	fetch(ctx context.Context, c *Client, key session.Key, want request) (*oauth2.Token, error)
 }
 
@@ -38,14 +40,22 @@ type request struct {
 	server   *oauthex.AuthServerMeta // the authorization server, checked; do not change it
 	resource string                  // the resource indicator (RFC 8707), as the server spells it
 	scopes   []string                // nil: leave the parameter out
+	key      []byte                  // what the token is to be bound to, as records have it; nil: a bearer token
 }
 
 // tokenContext returns the context with which x/oauth2 makes token requests for the client: through the guarded HTTP
-// client, without redirects, at most 1 MiB of answer, and with the parameters of add set in each form. An empty value
-// removes a parameter. x/oauth2 must be given an explicit AuthStyle (see authStyle): its search for one sends every
-// request twice, and codes and refresh tokens may be used once.
-func (c *Client) tokenContext(ctx context.Context, add url.Values) context.Context {
-	return context.WithValue(ctx, oauth2.HTTPClient, c.web.tokenClient(add))
+// client, without redirects, at most 1 MiB of answer, with the parameters of add set in each form, and with a proof if key
+// is not nil. An empty value removes a parameter. x/oauth2 must be given an explicit AuthStyle (see authStyle): its search
+// for one sends every request twice, and codes and refresh tokens may be used once.
+func (c *Client) tokenContext(ctx context.Context, key []byte, add url.Values) (context.Context, error) {
+	var signer *ecdsa.PrivateKey
+	if len(key) > 0 {
+		var err error
+		if signer, err = parseProofKey(key); err != nil {
+			return nil, err
+		}
+	}
+	return context.WithValue(ctx, oauth2.HTTPClient, c.web.tokenClient(signer, add)), nil
 }
 
 // authStyle returns how a client with a secret presents it at the token endpoint. Post is preferred, as by OAuth 2.1;
@@ -57,7 +67,11 @@ func authStyle(server *oauthex.AuthServerMeta) oauth2.AuthStyle {
 // issuer returns the checked metadata of the authorization server with that issuer identifier (RFC 8414, or OpenID
 // Connect Discovery), which need not be the one that the MCP server names: an enterprise's identity provider.
 func (c *Client) issuer(ctx context.Context, issuer string) (*oauthex.AuthServerMeta, error) {
-	return c.web.issuer(ctx, issuer)
+	server, err := c.web.issuer(ctx, issuer)
+	if err != nil {
+		return nil, err
+	}
+	return &server.AuthServerMeta, nil
 }
 
 // fail returns err as an *Error of the operation op at the authorization server issuer, reduced to what may be logged:

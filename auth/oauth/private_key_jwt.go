@@ -17,8 +17,9 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
-	"github.com/mcpfleet/mcpfleet/auth"
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
+
+	"github.com/mcpfleet/mcpfleet/auth"
 )
 
 // A PrivateKeyJWT authenticates a client with assertions that it signs (RFC 7523 section 2.2). Each is new, is good for

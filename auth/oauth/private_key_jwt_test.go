@@ -15,8 +15,9 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
-	"github.com/mcpfleet/mcpfleet/auth"
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
+
+	"github.com/mcpfleet/mcpfleet/auth"
 )
 
 // elsewhere hides what kind of key it is, as security modules do.

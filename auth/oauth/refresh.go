@@ -11,7 +11,7 @@ import (
 
 // renew returns the successor of a token that expires, or nil if only the user can give one.
 func (c *Client) renew(ctx context.Context, o owner, old *token) (*token, error) {
-	return c.try(ctx, o, "renew", func(ctx context.Context) (*token, error) { return c.renewNow(ctx, o, old) })
+	return c.try(ctx, o, "renew", old.access, func(ctx context.Context) (*token, error) { return c.renewNow(ctx, o, old) })
 }
 
 func (c *Client) renewNow(ctx context.Context, o owner, old *token) (t *token, err error) {
@@ -29,7 +29,7 @@ func (c *Client) renewNow(ctx context.Context, o owner, old *token) (t *token, e
 		case c.grant.interactive():
 			r, err = c.refresh(ctx, o, r, false)
 		default:
-			r, err = c.obtain(ctx, o, request{r.Server.meta(), r.Resource, c.renewalScopes(r)})
+			r, err = c.obtain(ctx, o, request{r.Server.meta(), r.Resource, c.renewalScopes(r), r.Key})
 		}
 		if r != nil {
 			t = c.token(r)
@@ -46,12 +46,11 @@ func (c *Client) renewNow(ctx context.Context, o owner, old *token) (t *token, e
 // server does not accept it any more: then the token is deleted, and the user has to authorize anew. Other failures leave
 // the token as it is. healed says that the MCP server refused r. The lock of o must be held.
 func (c *Client) refresh(ctx context.Context, o owner, r *tokenRecord, healed bool) (*tokenRecord, error) {
-	want := request{r.Server.meta(), r.Resource, r.Asked}
+	want := request{r.Server.meta(), r.Resource, r.Asked, r.Key}
 	client := c.withSecret(r.Client)
-	t, err := client.config(want.server).TokenSource(
-		c.tokenContext(ctx, url.Values{"resource": {r.Resource}}),
-		&oauth2.Token{RefreshToken: r.Refresh},
-	).Token()
+	t, err := c.ask(ctx, r.Key, url.Values{"resource": {r.Resource}}, func(ctx context.Context) (*oauth2.Token, error) {
+		return client.config(want.server).TokenSource(ctx, &oauth2.Token{RefreshToken: r.Refresh}).Token()
+	})
 	if err == nil {
 		var next *tokenRecord
 		if next, err = c.newToken(t, want, r.Client); err == nil {

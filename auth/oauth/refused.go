@@ -13,7 +13,7 @@ import (
 
 // Refused finds out what the server wants that answered 401, or 403 with the error "insufficient_scope" (RFC 6750 section
 // 3.1), and obtains it if it can: the token that another caller has got meanwhile, a refreshed one, one of more scopes, or
-// the first one. Other refusals stand.
+// the first one. Other refusals stand. One for want of the server's nonce (RFC 9449 section 9) only needs to be sent again.
 //
 // If the user has to authorize, the error is an [*auth.AuthRequiredError], the same for all callers of all processes that
 // share the store; with [AuthorizationCode.Prompt] the user is prompted once, and the error's Wait waits for them. What
@@ -28,7 +28,16 @@ func (c *Client) Refused(ctx context.Context, key session.Key, r auth.Refusal) (
 	if err := c.check(o); err != nil {
 		return false, err
 	}
-	sent := sentToken(r.Sent)
+	sent, bound := sentToken(r.Sent)
+	learned := r.StatusCode == http.StatusUnauthorized && c.web.nonces.learn(nonceOfResource, r.DPoPNonce)
+	if bound && !stepUp {
+		switch cs.param("error") { // it is not the token that was refused
+		case "use_dpop_nonce":
+			return learned, nil
+		case "invalid_dpop_proof":
+			return false, nil
+		}
+	}
 	now := time.Now()
 	if t, _ := c.cache.get(o, now); t != nil && !t.access.Equal(sent) && !t.expired(now) {
 		return true, nil
@@ -39,7 +48,7 @@ func (c *Client) Refused(ctx context.Context, key session.Key, r auth.Refusal) (
 	}
 	ref := refusal{stepUp: stepUp, sent: sent, challenges: cs, scopes: scopes}
 	t, err := c.fly(ctx, "refused", o, ref.name(), func(ctx context.Context) (*token, error) {
-		return c.try(ctx, o, ref.kind(), func(ctx context.Context) (*token, error) { return c.answer(ctx, o, ref) })
+		return c.try(ctx, o, ref.kind(), sent, func(ctx context.Context) (*token, error) { return c.answer(ctx, o, ref) })
 	})
 	var required *auth.AuthRequiredError
 	if g, ok := c.grant.(*AuthorizationCode); ok && g.Prompt != nil && errors.As(err, &required) {
@@ -76,13 +85,14 @@ func (r refusal) kind() string {
 	return "401"
 }
 
-// sentToken returns the bearer token of a request.
-func sentToken(h http.Header) auth.Secret {
-	scheme, token, _ := strings.Cut(h.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return auth.Secret{}
+// sentToken returns the token of a request, and whether it was sent as one that is bound to a key.
+func sentToken(h http.Header) (token auth.Secret, bound bool) {
+	scheme, text, _ := strings.Cut(h.Get("Authorization"), " ")
+	bound = strings.EqualFold(scheme, "DPoP")
+	if !bound && !strings.EqualFold(scheme, "Bearer") {
+		return auth.Secret{}, false
 	}
-	return auth.NewSecret(token)
+	return auth.NewSecret(text), bound
 }
 
 // answer returns the token with which the request is worth another try, or nil if none is.
@@ -113,7 +123,8 @@ func (c *Client) mend(ctx context.Context, o owner, ref refusal) (*tokenRecord, 
 	if !ref.stepUp && r != nil && !c.grant.interactive() && !r.expired() && time.Since(r.Obtained) < settling {
 		return nil, nil // the next one would be refused too
 	}
-	if r == nil && c.grant.interactive() {
+	refreshable := !ref.stepUp && r != nil && r.Refresh != "" && (r.Healed < maxHeals || r.expired())
+	if c.grant.interactive() && !refreshable && (r == nil || !ref.stepUp) { // only the user can help: see whether they are asked
 		p, err := c.pending(ctx, o)
 		if err != nil {
 			return nil, newError("store", c.cfg.Server, "", err)
@@ -129,7 +140,7 @@ func (c *Client) mend(ctx context.Context, o owner, ref refusal) (*tokenRecord, 
 	if r != nil {
 		known = r.Server.Issuer
 	}
-	d, err := c.discover(ctx, ref.challenges, known)
+	d, err := c.discoverFor(ctx, o, ref, known)
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +155,14 @@ func (c *Client) mend(ctx context.Context, o owner, ref refusal) (*tokenRecord, 
 		}
 		r = nil
 	}
-	if !ref.stepUp && r != nil && r.Refresh != "" && (r.Healed < maxHeals || r.expired()) {
+	key, err := c.keyFor(d, ref, r)
+	if err != nil {
+		return nil, err
+	}
+	if r != nil && key != nil {
+		r.Key = key // a refresh token that is bound to none yet gets bound to it
+	}
+	if refreshable && r != nil {
 		next, err := c.refresh(ctx, o, r, true)
 		if next != nil || err != nil {
 			return next, err
@@ -154,7 +172,7 @@ func (c *Client) mend(ctx context.Context, o owner, ref refusal) (*tokenRecord, 
 		c.log.Warn("oauth: the server wants scopes that nobody has agreed to; see Config.Scopes", "tenant", o.tenant, "user", o.user, "scopes", ref.scopes)
 		return nil, nil
 	}
-	want := request{server: d.server, resource: d.resource, scopes: c.scopes(d, ref, r)}
+	want := request{server: d.server, resource: d.resource, scopes: c.scopes(d, ref, r), key: key}
 	if ref.stepUp && r != nil && covers(union(r.Scopes, r.Asked), want.scopes) {
 		return nil, nil
 	}

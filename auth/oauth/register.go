@@ -8,9 +8,10 @@ import (
 	"slices"
 	"time"
 
-	"github.com/mcpfleet/mcpfleet/auth"
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
 	"golang.org/x/oauth2"
+
+	"github.com/mcpfleet/mcpfleet/auth"
 )
 
 // Kinds of clients, in the order in which they are preferred (MCP 2025-11-25, basic/authorization, "Client Registration

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/mcpfleet/mcpfleet/auth"
+	"github.com/mcpfleet/mcpfleet/session"
 )
 
 func insufficient(token, scope string) auth.Refusal {
@@ -198,4 +199,95 @@ func TestAServerThatRefusesEveryTokenIsNotFedWithThem(t *testing.T) {
 		}
 		c.Close()
 	})
+}
+
+// A server that names what is not to be had costs a discovery now and then, whatever it names.
+func TestScopesThatAreNotToBeHadCostOneDiscovery(t *testing.T) {
+	refuse := func(t *testing.T, c *Client, token string, i int) {
+		t.Helper()
+		for _, scope := range []string{"admin", fmt.Sprintf("admin-%d", i), ""} {
+			if again, err := c.Refused(t.Context(), worldUser, insufficient(token, scope)); again || err != nil {
+				t.Fatalf("Refused = %t, %v", again, err)
+			}
+		}
+	}
+	for name, filter := range map[string]func([]string) []string{
+		"not listed": nil,
+		"filtered": func(named []string) []string {
+			return slices.DeleteFunc(named, func(s string) bool { return s != "read" })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newGrantWorld(t)
+				c := w.client(serviceAccount(), func(cfg *Config) { cfg.ScopeFilter = filter })
+				carol := session.Key{Tenant: "other", User: "carol"}
+				token, hers := mustObtain(t, c, worldUser), mustObtain(t, c, carol)
+				before := len(w.paths)
+				for i := range 50 {
+					refuse(t, c, token, i)
+				}
+				if n := len(w.paths) - before; n > 2 {
+					t.Errorf("%d requests for 150 refusals, want the 2 of one discovery", n)
+				}
+				w.mu.Lock()
+				w.listed = []string{"read", "write", "admin"}
+				w.mu.Unlock()
+				if again, err := c.Refused(t.Context(), carol, insufficient(hers, "admin")); again != (filter == nil) || err != nil {
+					t.Errorf("Refused, of another tenant = %t, %v", again, err)
+				}
+				time.Sleep(stepUpLife)
+				if again, err := c.Refused(t.Context(), worldUser, insufficient(token, "admin")); again != (filter == nil) || err != nil {
+					t.Errorf("Refused, once the scope is listed = %t, %v", again, err)
+				}
+				c.Close()
+			})
+		})
+	}
+}
+
+// A user who takes their time is waited for without a request, although there is a token, which is refused.
+func TestAnAuthorizationUnderWayCostsOneDiscovery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.noRefresh, w.ttl = true, 0
+		c := w.client()
+		w.login(c, alice)
+		time.Sleep(25 * time.Hour) // it has an end that nobody told
+		first := w.url(c, alice)
+		for range 10 {
+			if w.url(c, alice) != first {
+				t.Fatal("another URL for the same authorization")
+			}
+		}
+		w.wantCounts("prm=2 asm=2") // of the login and of the first refusal
+		if _, err := c.Complete(t.Context(), w.browse(first, "alice")); err != nil {
+			t.Fatal(err)
+		}
+		w.works(c, alice)
+		c.Close()
+	})
+}
+
+// Until the user has agreed to more, each refusal would find out again whom to ask.
+func TestAStepUpUnderWayCostsOneDiscovery(t *testing.T) {
+	w := newWorld(t)
+	c := w.client()
+	w.login(c, alice)
+	token, err := c.Token(t.Context(), alice)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var first string
+	for range 10 {
+		_, err := c.Refused(t.Context(), alice, insufficient(token.Reveal(), "write"))
+		u := urlOf(t, err).String()
+		if first == "" {
+			first = u
+		}
+		if u != first {
+			t.Fatal("another URL for the same step-up")
+		}
+	}
+	w.wantCounts("prm=2 asm=2") // of the login and of the step-up
 }

@@ -37,6 +37,8 @@ type tokenRecord struct {
 	Resource string       `json:"resource"`        // the resource indicator it was asked for with
 	Server   serverRecord `json:"server"`
 	Client   clientRecord `json:"client"`
+	Key      []byte       `json:"key,omitempty"`   // P-256, in the clear as the tokens are; Refresh may be bound to it (RFC 9449)
+	Bound    bool         `json:"bound,omitempty"` // Access is bound to Key
 }
 
 // A serverRecord is what is kept of the metadata of an authorization server.
@@ -96,6 +98,7 @@ type stateRecord struct {
 	Client   clientRecord `json:"client"`
 	Resource string       `json:"resource"`
 	Scopes   []string     `json:"scopes,omitempty"`
+	Key      []byte       `json:"key,omitempty"` // what the token is to be bound to
 	Expiry   time.Time    `json:"expiry"`
 }
 
@@ -118,14 +121,16 @@ func decodeRecord[T interface{ valid() bool }](data []byte) (T, error) {
 }
 
 func (r tokenRecord) valid() bool {
-	return r.Version == wireVersion && httptext.B64Token(r.Access) && r.For != "" && r.Server.Issuer != "" && r.Server.Token != ""
+	return r.Version == wireVersion && httptext.B64Token(r.Access) && r.For != "" && r.Server.Issuer != "" && r.Server.Token != "" &&
+		validProofKey(r.Key) && (!r.Bound || len(r.Key) > 0)
 }
 func (r clientRecord) valid() bool {
 	return r.Version == wireVersion && r.ID != "" && r.Kind != "" && r.Method != ""
 }
 func (r pendingRecord) valid() bool { return r.Version == wireVersion && r.URL != "" && r.State != "" }
 func (r stateRecord) valid() bool {
-	return r.Version == wireVersion && r.User != "" && r.Verifier != "" && r.Server.Issuer != "" && r.Server.Token != "" && r.Client.ID != ""
+	return r.Version == wireVersion && r.User != "" && r.Verifier != "" && r.Server.Issuer != "" && r.Server.Token != "" && r.Client.ID != "" &&
+		validProofKey(r.Key)
 }
 func (r bindingRecord) valid() bool { return r.Version == wireVersion && r.Issuer != "" }
 
@@ -223,12 +228,15 @@ func (c *Client) save(ctx context.Context, o owner, r *tokenRecord) (*token, err
 	c.mu.Lock()
 	c.unsaved[o] = r // first: a store that panics must not cost the token either
 	c.mu.Unlock()
-	if err := store(ctx, c, c.tokenKey(o), r, expiry); err != nil {
+	err := store(ctx, c, c.tokenKey(o), r, expiry)
+	if err == nil || errors.Is(err, auth.ErrLockLost) { // then somebody else has saved since: the next call finds theirs
+		c.mu.Lock()
+		delete(c.unsaved, o)
+		c.mu.Unlock()
+	}
+	if err != nil {
 		return nil, newError("store", c.cfg.Server, r.Server.Issuer, err)
 	}
-	c.mu.Lock()
-	delete(c.unsaved, o)
-	c.mu.Unlock()
 	c.failures.forget(o)
 	return c.adopt(o, r), nil
 }
@@ -285,6 +293,9 @@ func (c *Client) token(r *tokenRecord) *token {
 	if !r.Expiry.IsZero() {
 		t.due = r.Expiry.Add(-min(c.cfg.RefreshAhead, r.Expiry.Sub(r.Obtained)/5))
 	}
+	if r.Bound {
+		t.key, _ = parseProofKey(r.Key) // which is valid
+	}
 	return t
 }
 
@@ -292,15 +303,17 @@ func (r *tokenRecord) expired() bool { return !r.Expiry.IsZero() && !time.Now().
 
 // newToken checks what an authorization server issued, and makes the record of it.
 func (c *Client) newToken(t *oauth2.Token, want request, client clientRecord) (*tokenRecord, error) {
+	bound := t != nil && len(want.key) > 0 && strings.EqualFold(t.TokenType, "dpop")
 	switch {
 	case t == nil || !httptext.B64Token(t.AccessToken) || len(t.AccessToken) > 64<<10:
 		return nil, fmt.Errorf("the access_token is malformed (RFC 6750 section 2.1): %w", ErrTokenResponse)
-	case t.TokenType != "" && !strings.EqualFold(t.TokenType, "bearer"):
-		return nil, fmt.Errorf("the token_type is not Bearer: %w", ErrTokenResponse)
+	case !bound && t.TokenType != "" && !strings.EqualFold(t.TokenType, "bearer"):
+		return nil, fmt.Errorf("the token_type is not one that was asked for: %w", ErrTokenResponse)
 	}
 	r := &tokenRecord{
 		Version: wireVersion, For: c.cfg.Resource, Access: t.AccessToken, Obtained: time.Now(), Expiry: t.Expiry,
 		Asked: want.scopes, Scopes: want.scopes, Resource: want.resource, Server: newServerRecord(want.server), Client: client,
+		Key: want.key, Bound: bound,
 	}
 	r.Client.Version = 0
 	if scope, ok := t.Extra("scope").(string); ok {

@@ -7,10 +7,11 @@ import (
 	"net/url"
 	"runtime/debug"
 
-	"github.com/mcpfleet/mcpfleet/auth"
-	"github.com/mcpfleet/mcpfleet/session"
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
 	"golang.org/x/oauth2"
+
+	"github.com/mcpfleet/mcpfleet/auth"
+	"github.com/mcpfleet/mcpfleet/session"
 )
 
 // The types of tokens that can be exchanged (RFC 8693 section 3, and the ID-JAG of the identity assertion authorization
@@ -103,7 +104,7 @@ func (g *TokenExchange) fetch(ctx context.Context, c *Client, key session.Key, w
 	if g.RequestedTokenType != "" {
 		form.Set("requested_token_type", g.RequestedTokenType)
 	}
-	tok, err := c.exchange(ctx, &g.Client, want.server, form, g.Params)
+	tok, err := c.exchange(ctx, &g.Client, want, form, g.Params)
 	if err != nil {
 		return nil, err
 	}

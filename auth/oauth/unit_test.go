@@ -15,9 +15,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/oauth2"
+
 	"github.com/mcpfleet/mcpfleet/auth"
 	"github.com/mcpfleet/mcpfleet/session"
-	"golang.org/x/oauth2"
 )
 
 // Scenario 80: the places of RFC 9728 section 3.1, RFC 8414 section 3.1 and OpenID Connect Discovery section 4.

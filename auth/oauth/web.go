@@ -3,6 +3,7 @@ package oauth
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,6 +31,7 @@ type web struct {
 	guard
 	base     http.RoundTripper
 	redirect func(*http.Request, []*http.Request) error // the host's own, asked in addition; may be nil
+	nonces   nonces
 }
 
 // get reads the JSON document at a URL into v. The error is errAbsent for a status 4xx, and wraps [ErrMetadata] for what
@@ -104,8 +106,12 @@ func (w *web) post(ctx context.Context, address string, body []byte) (*http.Resp
 func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // tokenClient returns the HTTP client for one token request: see [Client.tokenContext].
-func (w *web) tokenClient(add url.Values) *http.Client {
-	return &http.Client{Transport: formTripper{base: w.base, add: add}, CheckRedirect: stay}
+func (w *web) tokenClient(key *ecdsa.PrivateKey, add url.Values) *http.Client {
+	base := w.base
+	if key != nil {
+		base = proofTripper{base, key, &w.nonces}
+	}
+	return &http.Client{Transport: formTripper{base: base, add: add}, CheckRedirect: stay}
 }
 
 // A formTripper sends forms to token endpoints.

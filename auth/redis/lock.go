@@ -3,7 +3,6 @@ package redis
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
 	"sync/atomic"
@@ -14,54 +13,68 @@ import (
 	"github.com/mcpfleet/mcpfleet/auth"
 )
 
-// A lock is a key in Redis that holds the random token of its holder. KEYS[1] is its name, ARGV[1] the token, ARGV[2] its
-// ttl in milliseconds.
+// A lock is a key in Redis that holds the random token of its holder, and after that [wanted] once somebody else has asked
+// for it. KEYS[1] is its name, ARGV[1] the token, ARGV[2] its ttl in milliseconds, ARGV[3] the mark.
 var (
 	// acquire returns 0 if the lock is the caller's, or else for how many milliseconds it is another's. It can be run
 	// again when the answer was lost, as clients do of their own accord.
 	acquire = goredis.NewScript(`
-if redis.call('GET', KEYS[1]) == ARGV[1] then
+local holder = redis.call('GET', KEYS[1])
+if not holder then
+	redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+	return 0
+end
+if holder == ARGV[1] or holder == ARGV[1] .. ARGV[3] then
 	redis.call('PEXPIRE', KEYS[1], ARGV[2])
 	return 0
 end
-if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then
-	return 0
+if string.sub(holder, -#ARGV[3]) ~= ARGV[3] then
+	redis.call('APPEND', KEYS[1], ARGV[3])
 end
 return math.max(redis.call('PTTL', KEYS[1]), 1)`)
 
 	// renew returns 1 if the lock is the caller's, and 0 if it is another's or nobody's. It never takes a lock: one that
 	// has been free for a moment may have had another holder in it.
 	renew = goredis.NewScript(`
-if redis.call('GET', KEYS[1]) == ARGV[1] then
+local holder = redis.call('GET', KEYS[1])
+if holder == ARGV[1] or holder == ARGV[1] .. ARGV[3] then
 	return redis.call('PEXPIRE', KEYS[1], ARGV[2])
 end
 return 0`)
 
-	// release deletes the lock if it is the caller's.
+	// release deletes the lock if it is the caller's. It returns 1 if somebody else has asked for it meanwhile.
 	release = goredis.NewScript(`
-if redis.call('GET', KEYS[1]) == ARGV[1] then
-	return redis.call('DEL', KEYS[1])
+local holder = redis.call('GET', KEYS[1])
+if holder == ARGV[1] or holder == ARGV[1] .. ARGV[3] then
+	redis.call('DEL', KEYS[1])
+	return holder == ARGV[1] and 0 or 1
 end
 return 0`)
 )
+
+// wanted is the mark of a lock that others have asked for. No token has it.
+const wanted = "!"
 
 const (
 	// A waiter asks again after a time that doubles from pollMin to pollMax. A refresh takes some hundred milliseconds.
 	pollMin = 5 * time.Millisecond
 	pollMax = 100 * time.Millisecond
+	// standBack is how long a process leaves a lock alone that it has had while others asked for it. All of them ask again
+	// in that time, so one of them has it next.
+	standBack = 2 * pollMax
 	// releaseTimeout is how long unlock tries to tell Redis, and how long a caller who has given up does.
 	releaseTimeout = 2 * time.Second
 )
 
-// errLockLost is returned by Load to the process whose lock is not what it was.
-var errLockLost = errors.New("the lock was lost while it was held: lock it again")
-
-// Lock implements [auth.Locker]. The callers of this process wait in line, and one at a time for those of others. It fails
-// at once if Redis cannot be reached. The lock of a process that has died ends after [Config.LockTTL].
+// Lock implements [auth.Locker]. The callers of this process wait in line, and one at a time for those of others. Between
+// processes there is no line: who asks first after an unlock has the lock, but a process that others have waited for lets
+// one of them have it next. Lock fails at once if Redis cannot be reached. The lock of a process that has died ends after
+// [Config.LockTTL].
 //
-// A holder loses its lock if its process stands still for longer than LockTTL, or if Redis forgets it. From then on
-// [Store.Load] of the key fails in this process until unlock: another may be using the same refresh token. Save goes on
-// to work, since what the holder has got for the token it loaded before should not be lost too.
+// A holder loses its lock if its process stands still for longer than LockTTL, or if Redis forgets it. Until unlock,
+// [Store.Load] of the key then fails in this process, since another may be using the same refresh token; [Store.Save] fails
+// if somebody else has saved since the last Load, and otherwise works: what the holder has got for the token that it loaded
+// is the newest there is. Both errors wrap [auth.ErrLockLost].
 //
 // unlock waits until Redis has answered, for a few seconds at most; if it does not, the lock ends after LockTTL. Calling
 // it twice panics.
@@ -75,7 +88,7 @@ func (s *Store) Lock(ctx context.Context, key auth.TokenKey) (unlock func(), err
 		leave()
 		return nil, fmt.Errorf("auth/redis: locking %s: %w", key, err)
 	}
-	s.hold(key, token)
+	s.begin(key, token)
 	renewing, stop := context.WithCancel(context.Background())
 	stopped := make(chan struct{})
 	go func() {
@@ -87,11 +100,18 @@ func (s *Store) Lock(ctx context.Context, key auth.TokenKey) (unlock func(), err
 		if unlocked.Swap(true) {
 			panic("auth/redis: unlock of " + key.String() + " called twice")
 		}
-		defer leave()
-		s.hold(key, "")
+		others := false
+		defer func() {
+			if others {
+				time.AfterFunc(standBack, leave)
+			} else {
+				leave()
+			}
+		}()
+		s.end(key) // before the release: a lock that is held and not there is a lost one
 		stop()
 		<-stopped
-		if err := s.release(key, token); err != nil {
+		if others, err = s.release(key, token); err != nil {
 			s.log.Warn("auth/redis: a lock could not be released and ends by itself", "key", key, "after", s.cfg.LockTTL, "error", err)
 		}
 	}, nil
@@ -105,14 +125,14 @@ func (s *Store) acquire(ctx context.Context, key auth.TokenKey) (token string, e
 		if err := ctx.Err(); err != nil {
 			return "", err
 		}
-		others, err := acquire.Run(ctx, s.cfg.Client, []string{name}, token, s.cfg.LockTTL.Milliseconds()).Int64()
+		others, err := acquire.Run(ctx, s.cfg.Client, []string{name}, token, s.cfg.LockTTL.Milliseconds(), wanted).Int64()
 		if err != nil {
 			s.doubt(key, token)
 			if ctx.Err() == nil {
 				return "", err
 			}
 			// Only this caller has given up; Redis can still be told.
-			if s.release(key, token) == nil {
+			if _, err := s.release(key, token); err == nil {
 				s.settle(key)
 			}
 			return "", ctx.Err()
@@ -143,7 +163,7 @@ func (s *Store) renew(ctx context.Context, key auth.TokenKey, token string) {
 		case <-ticker.C:
 		}
 		once, cancel := context.WithTimeout(ctx, every)
-		kept, err := renew.Run(once, s.cfg.Client, []string{s.name(kindLock, key)}, token, s.cfg.LockTTL.Milliseconds()).Int()
+		kept, err := renew.Run(once, s.cfg.Client, []string{s.name(kindLock, key)}, token, s.cfg.LockTTL.Milliseconds(), wanted).Int()
 		cancel()
 		switch {
 		case ctx.Err() != nil:
@@ -157,41 +177,12 @@ func (s *Store) renew(ctx context.Context, key auth.TokenKey, token string) {
 	}
 }
 
-// hold notes that this process holds the lock with token, or with "" that it does not.
-func (s *Store) hold(key auth.TokenKey, token string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if token == "" {
-		delete(s.held, key)
-	} else {
-		s.held[key] = token
-	}
-}
-
-// checkHeld returns errLockLost if this process holds a lock of which Redis does not know. A lock that is still there was
-// there all the time, as nobody takes one twice with the same token: what was loaded before the check, nobody else uses.
-func (s *Store) checkHeld(ctx context.Context, key auth.TokenKey) error {
-	s.mu.Lock()
-	token, ok := s.held[key]
-	s.mu.Unlock()
-	if !ok {
-		return nil
-	}
-	holder, err := s.cfg.Client.Get(ctx, s.name(kindLock, key)).Result()
-	if err != nil && !errors.Is(err, goredis.Nil) {
-		return err
-	}
-	if holder != token {
-		return errLockLost
-	}
-	return nil
-}
-
-// release gives the lock back if it is held with token.
-func (s *Store) release(key auth.TokenKey, token string) error {
+// release gives the lock back if it is held with token, and reports whether others have asked for it.
+func (s *Store) release(key auth.TokenKey, token string) (others bool, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), releaseTimeout)
 	defer cancel()
-	return release.Run(ctx, s.cfg.Client, []string{s.name(kindLock, key)}, token).Err()
+	n, err := release.Run(ctx, s.cfg.Client, []string{s.name(kindLock, key)}, token, 0, wanted).Int()
+	return n == 1, err
 }
 
 // A doubt is about an attempt to lock that failed without an answer: Redis may have the lock for its token all the same.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -76,7 +77,7 @@ func TestHoldersOfLostLocksCannotLoad(t *testing.T) {
 			}
 			lose(m)
 			for range 2 {
-				if _, err := s.Load(t.Context(), alice); !errors.Is(err, errLockLost) || errors.Is(err, auth.ErrNotFound) {
+				if _, err := s.Load(t.Context(), alice); !errors.Is(err, auth.ErrLockLost) || errors.Is(err, auth.ErrNotFound) {
 					t.Errorf("Load = %v, want that the lock was lost", err)
 				}
 				if err := s.Save(t.Context(), alice, []byte("v"), 0); err != nil { // the second Load finds something
@@ -199,5 +200,63 @@ func (b *before) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook {
 	return func(ctx context.Context, cmd goredis.Cmder) error {
 		defer b.f()
 		return next(ctx, cmd)
+	}
+}
+
+// While others ask for a lock, the callers of one process do not hand it on among themselves.
+func TestOtherProcessesHaveALockBeforeThoseWhoWaitInThisOne(t *testing.T) {
+	m, c := mini(t)
+	busy, other := New(Config{Client: c}), New(Config{Client: c})
+	const rounds = 10
+	first := 0
+	for range rounds {
+		unlock := mustLock(t, busy)
+		order := make(chan *Store, 2)
+		wait := func(s *Store) {
+			unlock := mustLock(t, s)
+			order <- s
+			unlock()
+		}
+		var wg sync.WaitGroup
+		wg.Go(func() { wait(busy) })
+		wg.Go(func() { wait(other) })
+		if !eventually(func() bool { holder, _ := m.Get(lockName); return strings.HasSuffix(holder, wanted) }) {
+			t.Fatal("the other process does not ask")
+		}
+		unlock()
+		wg.Wait()
+		if <-order == other {
+			first++
+		}
+	}
+	if first <= rounds/2 { // a slow machine may have the other ask too late now and then
+		t.Errorf("the other process was first in %d of %d rounds", first, rounds)
+	}
+}
+
+// A lock that others have asked for is as good as one that they have not.
+func TestLocksThatOthersAskForAreHeldAllTheSame(t *testing.T) {
+	m, c := mini(t)
+	ttl := 90 * time.Millisecond
+	s := New(Config{Client: c, LockTTL: ttl})
+	unlock := mustLock(t, s)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := New(Config{Client: c}).Lock(ctx, alice); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("Lock of a held key = %v", err)
+	}
+	if holder, _ := m.Get(lockName); !strings.HasSuffix(holder, wanted) || strings.Count(holder, wanted) != 1 {
+		t.Fatalf("the lock is %q; the test tests nothing", holder)
+	}
+	if _, err := s.Load(t.Context(), alice); !errors.Is(err, auth.ErrNotFound) {
+		t.Errorf("Load = %v, want ErrNotFound", err)
+	}
+	m.FastForward(ttl * 2 / 3)
+	if !eventually(func() bool { return m.TTL(lockName) == ttl }) {
+		t.Errorf("the lock was not renewed: ttl %v", m.TTL(lockName))
+	}
+	unlock()
+	if m.Exists(lockName) {
+		t.Error("the lock is there after unlock")
 	}
 }

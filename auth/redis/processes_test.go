@@ -223,8 +223,8 @@ func (cfg childConfig) refresh(ctx context.Context, store *Store, user string) e
 		return err
 	}
 	for range 1000 { // the old one is used up: there is no other way than forward
-		if err = store.Save(ctx, key, fresh, 0); err == nil {
-			return nil
+		if err = store.Save(ctx, key, fresh, 0); err == nil || errors.Is(err, auth.ErrLockLost) {
+			return err
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

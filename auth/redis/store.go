@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -45,8 +44,8 @@ type Store struct {
 	// in line.
 	local *auth.MemoryStore
 
-	mu     sync.Mutex               // guards what follows; nothing that can block runs under it
-	held   map[auth.TokenKey]string // tokens of the locks that this process holds
+	mu     sync.Mutex // guards what follows; nothing that can block runs under it
+	held   map[auth.TokenKey]hold
 	doubts map[auth.TokenKey]doubt
 }
 
@@ -68,7 +67,7 @@ func New(cfg Config) *Store {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Store{cfg: cfg, log: log, local: auth.NewMemoryStore(), held: map[auth.TokenKey]string{}, doubts: map[auth.TokenKey]doubt{}}
+	return &Store{cfg: cfg, log: log, local: auth.NewMemoryStore(), held: map[auth.TokenKey]hold{}, doubts: map[auth.TokenKey]doubt{}}
 }
 
 // What a key in Redis names stands between the prefix and the key's text. That text has no ":", so the last one in a name
@@ -83,38 +82,44 @@ func (s *Store) name(kind string, key auth.TokenKey) string {
 }
 
 // Load implements [auth.TokenStore]. While this process holds the lock of key, Load checks that it still has it and fails
-// if it does not.
+// with [auth.ErrLockLost] if it does not.
 func (s *Store) Load(ctx context.Context, key auth.TokenKey) ([]byte, error) {
-	value, err := s.cfg.Client.Get(ctx, s.name(kindValue, key)).Result()
-	if errors.Is(err, goredis.Nil) {
+	c, err := s.look(ctx, key)
+	if err == nil && c == absent {
 		err = auth.ErrNotFound
-	}
-	if err == nil || errors.Is(err, auth.ErrNotFound) {
-		if lost := s.checkHeld(ctx, key); lost != nil {
-			err = lost
-		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("auth/redis: loading %s: %w", key, err)
 	}
-	return []byte(value), nil
+	return []byte(c.value()), nil
 }
 
 // Save implements [auth.TokenStore]. Redis forgets the value after ttl, to the millisecond. A negative ttl is over
-// already: it deletes the value.
+// already: it deletes the value. While this process holds the lock of key, Save fails with [auth.ErrLockLost] if the lock
+// was lost and somebody else has saved since; see [Store.Lock].
 func (s *Store) Save(ctx context.Context, key auth.TokenKey, value []byte, ttl time.Duration) error {
-	name := s.name(kindValue, key)
+	c := absent
+	if value != nil && ttl >= 0 {
+		c = present(string(value))
+	}
+	if ttl > 0 {
+		ttl = max(ttl, time.Millisecond)
+	}
 	var err error
-	if value == nil || ttl < 0 { // to go-redis, -1 means to keep the ttl that there is
-		err = s.cfg.Client.Del(ctx, name).Err()
+	if h, held := s.holding(key); held {
+		err = s.replace(ctx, key, h, c, ttl)
 	} else {
-		if ttl > 0 {
-			ttl = max(ttl, time.Millisecond)
-		}
-		err = s.cfg.Client.Set(ctx, name, value, ttl).Err()
+		err = s.set(ctx, key, c, ttl)
 	}
 	if err != nil {
 		return fmt.Errorf("auth/redis: saving %s: %w", key, err)
 	}
 	return nil
+}
+
+func (s *Store) set(ctx context.Context, key auth.TokenKey, c content, ttl time.Duration) error {
+	if c == absent {
+		return s.cfg.Client.Del(ctx, s.name(kindValue, key)).Err()
+	}
+	return s.cfg.Client.Set(ctx, s.name(kindValue, key), c.value(), ttl).Err()
 }

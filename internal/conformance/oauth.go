@@ -21,6 +21,7 @@ const (
 func init() {
 	for _, name := range []string{
 		"2025-03-26-oauth-endpoint-fallback", "2025-03-26-oauth-metadata-backcompat", "authorization-server-migration", "basic-cimd",
+		"dpop", "dpop-nonce",
 		"iss-normalized", "iss-not-advertised", "iss-supported", "iss-supported-missing", "iss-unexpected", "iss-wrong-issuer",
 		"metadata-default", "metadata-issuer-mismatch", "metadata-var1", "metadata-var2", "metadata-var3",
 		"offline-access-not-supported", "offline-access-scope", "pre-registration", "resource-mismatch",

@@ -54,6 +54,8 @@ func FieldFault(name, v string) string {
 	switch {
 	case strings.EqualFold(scheme, "Bearer") && !B64Token(token):
 		return "holds an empty or malformed bearer token (RFC 6750 section 2.1)"
+	case strings.EqualFold(scheme, "DPoP") && !B64Token(token):
+		return "holds an empty or malformed DPoP token (RFC 9449 section 7.1)"
 	case strings.EqualFold(scheme, "Basic") && !B64Token(token):
 		return "holds empty or malformed basic credentials (RFC 7617 section 2)"
 	}

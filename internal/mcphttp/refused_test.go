@@ -137,3 +137,24 @@ func TestAfterARefusalNothingWasSent(t *testing.T) {
 		t.Errorf("error %v, sent %t; want %v and false", err, x.Sent(), failed)
 	}
 }
+
+// 401 for want of a credential, and with that one for want of a nonce (RFC 9449 section 9): neither is the other's remedy.
+func TestARefusalThatBringsANonceCountsForItself(t *testing.T) {
+	var requests, refusals atomic.Int64
+	c, url := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		switch requests.Add(1) {
+		case 1:
+			w.WriteHeader(http.StatusUnauthorized)
+		default:
+			w.Header().Set("DPoP-Nonce", fmt.Sprint(requests.Load()))
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	}), func(cfg *Config) {
+		cfg.Refused = func(context.Context, *http.Response) (bool, error) { refusals.Add(1); return true, nil }
+	})
+	_, err, _ := do(t.Context(), t, c, url, call)
+	var h *HTTPError
+	if !errors.As(err, &h) || requests.Load() != 3 || refusals.Load() != 2 {
+		t.Errorf("error %v after %d requests and %d refusals, want an *HTTPError after 3 and 2", err, requests.Load(), refusals.Load())
+	}
+}

@@ -53,7 +53,7 @@ func (t tripper) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // send resolves the headers of req and sends it under ctx. extra is set on top, and may override the SDK's. A request
 // that is refused for want of authorization is sent once more if [Config.Refused] has found a remedy, for each of the two
-// statuses that say so.
+// statuses that say so, and for a 401 that brings a nonce for the next proof.
 func (c *Chain) send(ctx context.Context, req *http.Request, x *Exchange, extra map[string]string) (*http.Response, error) {
 	if c.cfg.Refused == nil {
 		return c.sendOnce(ctx, req, x, extra)
@@ -62,13 +62,15 @@ func (c *Chain) send(ctx context.Context, req *http.Request, x *Exchange, extra 
 }
 
 func (c *Chain) sendRefusable(ctx context.Context, req *http.Request, x *Exchange, extra map[string]string) (*http.Response, error) {
-	unauthorized, forbidden := true, true
+	unauthorized, forbidden, nonce := true, true, true
 	for {
 		resp, err := c.sendOnce(ctx, req, x, extra)
 		if err != nil {
 			return nil, err
 		}
 		switch {
+		case resp.StatusCode == http.StatusUnauthorized && nonce && resp.Header.Get("DPoP-Nonce") != "":
+			nonce = false // RFC 9449 section 9: it says nothing against the token
 		case resp.StatusCode == http.StatusUnauthorized && unauthorized:
 			unauthorized = false
 		case resp.StatusCode == http.StatusForbidden && forbidden:
