@@ -56,15 +56,21 @@ func (s *Selector) candidates(sc *scope, left []uint64, q *Query, r *ranking) *c
 	for i, row := range rows {
 		refs[i] = entries[row].doc.Ref
 	}
-	placed := sc.snapshot.declared.Complete(refs, func(ref string) bool { return sc.row(ref) >= 0 }, graph.Limits{Pinned: pinned, Heads: max(completed, len(q.Steps))})
+	there := func(ref string) bool {
+		_, ranked := index[ref]
+		return ranked || sc.row(ref) >= 0
+	}
+	placed := sc.snapshot.declared.Complete(refs, there, graph.Limits{Pinned: pinned, Heads: max(completed, len(q.Steps))})
 	c.rows, c.list = make([]int, 0, len(placed)), make([]budget.Candidate, 0, len(placed))
 	at := make(map[string]int, len(placed))
 	for i, p := range placed {
 		at[p.Ref] = i
-		row := sc.row(p.Ref)
 		place, ranked := index[p.Ref]
+		var row int
 		if ranked {
 			row = rows[place]
+		} else {
+			row = sc.row(p.Ref)
 		}
 		c.rows = append(c.rows, row)
 		c.list = append(c.list, s.candidate(entries[row], r, row, q))

@@ -9,10 +9,11 @@ import (
 
 // nearness is how near the vectors of a scope's rows are to texts. The first failure is remembered, and ends it.
 type nearness struct {
-	s   *Selector
-	ctx context.Context
-	sc  *scope
-	err error
+	s        *Selector
+	ctx      context.Context
+	sc       *scope
+	err      error
+	compared bool // vectors have counted
 
 	whole string    // the text that a call of the embedder is worth; not each of its sentences
 	all   []float32 // cosines of the rows of snapshot.vectors
@@ -34,7 +35,7 @@ func (n *nearness) cosines() func(dst []float32, text string) bool {
 
 // compare compares with all vectors in memory.
 func (n *nearness) compare(dst []float32, text string) bool {
-	if _, ok := n.s.opts.Embedder.(immediate); !ok && text != n.whole {
+	if _, ok := n.s.opts.Embedder.(immediate); !ok && text != n.whole || n.err != nil {
 		return false
 	}
 	query, err := n.embed(text)
@@ -57,6 +58,7 @@ func (n *nearness) compare(dst []float32, text string) bool {
 			dst[row] = n.all[v]
 		}
 	}
+	n.compared = true
 	return true
 }
 
@@ -70,7 +72,7 @@ func (n *nearness) embed(text string) ([]float32, error) {
 		n.query = e.Embed(n.query[:0], text)
 		return n.query, nil
 	}
-	return protect("Embedder.EmbedQuery", func() ([]float32, error) { return n.s.opts.Embedder.EmbedQuery(n.ctx, text) })
+	return await(n.ctx, "Embedder.EmbedQuery", func() ([]float32, error) { return n.s.opts.Embedder.EmbedQuery(n.ctx, text) })
 }
 
 // nearest is how many neighbours a VectorIndex is asked for: those behind them would not be selected for their vectors.
@@ -82,16 +84,15 @@ func (n *nearness) search(dst []float32, text string) bool {
 		return false
 	}
 	sn := n.sc.snapshot
-	rows := n.sc.byID()
-	found, err := protect("VectorIndex.Search", func() ([]Neighbour, error) {
-		return n.s.opts.Vectors.Search(n.ctx, text, nearest, func(id string) bool { _, ok := rows[id]; return ok })
+	found, err := await(n.ctx, "VectorIndex.Search", func() ([]Neighbour, error) {
+		return n.s.opts.Vectors.Search(n.ctx, text, nearest, func(id string) bool { return n.sc.rowOf(id) >= 0 })
 	})
 	if err != nil {
 		n.fail(err)
 		return false
 	}
 	// An index that does not do as it is told must not let tools that are not in the scope count.
-	found = slices.DeleteFunc(slices.Clone(found), func(f Neighbour) bool { _, ok := rows[f.ID]; return !ok })
+	found = slices.DeleteFunc(slices.Clone(found), func(f Neighbour) bool { return n.sc.rowOf(f.ID) < 0 })
 	if len(found) == 0 {
 		return false
 	}
@@ -107,8 +108,10 @@ func (n *nearness) search(dst []float32, text string) bool {
 		dst[row] = last
 	}
 	for _, f := range found {
-		dst[rows[f.ID]] = max(dst[rows[f.ID]], f.Score)
+		row := n.sc.rowOf(f.ID)
+		dst[row] = max(dst[row], f.Score)
 	}
+	n.compared = true
 	return true
 }
 

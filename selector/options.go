@@ -8,12 +8,15 @@ import (
 )
 
 // An Embedder makes vectors of texts: texts that mean the same get vectors with a small angle between them. It has the
-// methods of langchaingo's embeddings.Embedder, so each of those is one. It must be safe for concurrent use.
+// methods of langchaingo's embeddings.Embedder, so each of those is one. It must be safe for concurrent use. A call that goes
+// on after its context has ended holds nobody up, but keeps a goroutine for as long.
 //
 // Put one that calls a service into an embedding.Client (package selector/embedding), which adds what a service needs:
 // batches, retries, a cache, checks.
 type Embedder interface {
-	// EmbedDocuments returns a vector for each text, all of the same length.
+	// EmbedDocuments returns a vector for each text, all of the same length. If it fails it is called again with halves of the
+	// texts, and with halves of these, to find those that it refuses: for one change of the catalogue at most 7 times if no
+	// call succeeds, and else at most 4 times for each binary digit of the number of texts.
 	EmbedDocuments(ctx context.Context, texts []string) ([][]float32, error)
 	// EmbedQuery returns the vector of what is searched for.
 	EmbedQuery(ctx context.Context, text string) ([]float32, error)

@@ -50,8 +50,8 @@ type Selection struct {
 	Missing []string
 	// Unmatched are words of the query that occur in no tool, as they were written.
 	Unmatched []string
-	// Degraded says why vectors were not used, if the embedder failed, now or when tools were added: those tools are then
-	// ranked by their words alone.
+	// Degraded says why vectors were not used, if the embedder failed, now or when tools were added. Now, all tools are ranked by
+	// their words alone, for all steps; then, those tools are.
 	Degraded error
 }
 
@@ -93,7 +93,7 @@ const (
 
 // Parts are what a score is made of. All but Score are in standard deviations of that part over all tools.
 type Parts struct {
-	Lexical    float64 // BM25F
+	Lexical    float64 // BM25F; less if no tool has more than a few of the words
 	Characters float64 // n-grams of characters
 	Vector     float64 // cosine of the embeddings
 	Sentence   float64 // the best single sentence

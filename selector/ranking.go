@@ -46,11 +46,32 @@ func (s *Selector) rank(ctx context.Context, sc *scope, left []uint64, q *Query)
 	}
 	n := len(r.entries)
 	r.scores, r.step, r.one = resize(r.scores, n), resize(r.step, n), resize(r.one, n)
+	near := &nearness{s: s, ctx: ctx, sc: sc}
+	r.rate(near, left, q)
+	if near.err != nil && near.compared {
+		r.rate(near, left, q) // by words alone, for scores of texts with vectors and without cannot be compared
+	}
+	if ctx.Err() != nil {
+		r.free()
+		return nil, fmt.Errorf("selector: selecting: %w", ctx.Err())
+	}
+	r.degraded = near.err
+	if r.degraded == nil && sc.bare {
+		r.degraded = errBare
+	}
+	slices.Sort(r.unmatched)
+	r.unmatched = slices.Compact(r.unmatched)
+	return r, nil
+}
+
+// rate scores the rows for each text, until the context of near ends.
+func (r *ranking) rate(near *nearness, left []uint64, q *Query) {
+	sc := near.sc
 	clear(r.step)
+	r.tops, r.unmatched = nil, nil
 	if q.Explain {
 		r.explained = make([]rank.Parts, len(r.texts))
 	}
-	near := &nearness{s: s, ctx: ctx, sc: sc}
 	for i, text := range r.texts {
 		dst := r.scores
 		if i > 0 {
@@ -62,9 +83,8 @@ func (s *Selector) rank(ctx context.Context, sc *scope, left []uint64, q *Query)
 		}
 		near.whole = text
 		unmatched := sc.snapshot.index.Score(dst, sc.rank, text, near.cosines(), parts)
-		if ctx.Err() != nil {
-			r.free()
-			return nil, fmt.Errorf("selector: selecting: %w", ctx.Err())
+		if near.ctx.Err() != nil {
+			return
 		}
 		r.unmatched = append(r.unmatched, unmatched...)
 		if len(r.texts) > 1 {
@@ -78,13 +98,6 @@ func (s *Selector) rank(ctx context.Context, sc *scope, left []uint64, q *Query)
 			})
 		}
 	}
-	r.degraded = near.err
-	if r.degraded == nil && sc.bare {
-		r.degraded = errBare
-	}
-	slices.Sort(r.unmatched)
-	r.unmatched = slices.Compact(r.unmatched)
-	return r, nil
 }
 
 func resize[T any](s []T, n int) []T {

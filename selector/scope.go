@@ -1,10 +1,6 @@
 package selector
 
-import (
-	"sync"
-
-	"github.com/mcpfleet/mcpfleet/selector/internal/rank"
-)
+import "github.com/mcpfleet/mcpfleet/selector/internal/rank"
 
 // A scope is what a selection sees of a version of the catalogue: all of it, or a [Subset].
 type scope struct {
@@ -21,10 +17,6 @@ type extent struct {
 	tokens  int  // what they cost together
 	bare    bool // vectors of some of them could not be made
 	rank    *rank.Scope
-
-	once sync.Once
-	refs map[string]int // rows by Ref; of several the one with the first ID
-	ids  map[string]int // rows by ID
 }
 
 func newScope(sn *snapshot, rows []uint64) *scope {
@@ -38,34 +30,24 @@ func newScope(sn *snapshot, rows []uint64) *scope {
 	return sc
 }
 
-// row returns the row of a Ref, or -1.
+// row returns the row of a Ref, of several the one with the first ID, or -1.
 func (sc *scope) row(ref string) int {
-	sc.names()
-	if row, ok := sc.refs[ref]; ok {
-		return row
+	best := -1
+	entries := sc.snapshot.entries
+	sc.snapshot.named().each(ref, func(row int) {
+		if has(sc.rows, row) && (best < 0 || entries[row].doc.ID < entries[best].doc.ID) {
+			best = row
+		}
+	})
+	return best
+}
+
+// rowOf returns the row of an ID, or -1.
+func (sc *scope) rowOf(id string) int {
+	if row, there := sc.snapshot.named().ids[id]; there && has(sc.rows, int(row)) {
+		return int(row)
 	}
 	return -1
-}
-
-// byID returns the rows by ID.
-func (sc *scope) byID() map[string]int {
-	sc.names()
-	return sc.ids
-}
-
-// names builds the maps when they are first needed: most selections name no tool.
-func (sc *scope) names() {
-	sc.once.Do(func() {
-		sc.refs, sc.ids = make(map[string]int, sc.n), make(map[string]int, sc.n)
-		entries := sc.snapshot.entries
-		each(sc.rows, func(row int) {
-			d := &entries[row].doc
-			sc.ids[d.ID] = row
-			if other, twice := sc.refs[d.Ref]; !twice || d.ID < entries[other].doc.ID {
-				sc.refs[d.Ref] = row
-			}
-		})
-	})
 }
 
 // filter returns the rows that a query's filters leave.

@@ -3,6 +3,7 @@ package selector
 import (
 	"math/bits"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/mcpfleet/mcpfleet/selector/internal/graph"
@@ -30,7 +31,8 @@ type snapshot struct {
 
 	bare []uint64 // rows whose vectors could not be made
 
-	all *scope // what there is without a subset
+	all   *scope         // what there is without a subset
+	named func() *naming // made once, when it is first asked for: most selections name no tool
 }
 
 func newSnapshot(declared *graph.Graph, weights *rank.Weights) *snapshot {
@@ -52,6 +54,7 @@ func (sn *snapshot) finish() {
 	sn.version = versions.Add(1)
 	sn.index = &rank.Index{Lexical: sn.lexical, Servers: sn.servers, Names: sn.serverNames, Intents: sn.intents, Weights: sn.weights}
 	sn.all = newScope(sn, sn.live)
+	sn.named = sync.OnceValue(sn.naming)
 }
 
 // Sets of rows are bits: row r is in the set if bit r%64 of word r/64 is set. Missing words are empty.

@@ -4,7 +4,8 @@ import "sync/atomic"
 
 // A Subset is some of the documents of a [Selector], such as those of the tools that one user may see. It is immutable and
 // safe for concurrent use, and is meant to be kept: what a selection within it needs is computed once for each version of
-// the catalogue. It may name documents that are not there.
+// the catalogue. There may be thousands: each takes some 4 bytes for each of its documents, besides the IDs. It may name
+// documents that are not there.
 type Subset struct {
 	ids  map[string]struct{}
 	last atomic.Pointer[extent] // of the version that was asked for last

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/mcpfleet/mcpfleet/internal/recovery"
 	"github.com/mcpfleet/mcpfleet/selector/vector"
 )
 
@@ -40,12 +39,12 @@ func (s *Selector) vectorize(ctx context.Context, old *snapshot, entries []*entr
 			waiting = append(waiting, e)
 		}
 	}
-	all, vectors := slices.Concat(waiting, entries), old.vectors
+	vectors := old.vectors
 	var made map[[sha256.Size]byte]int32
 	if s.opts.Vectors != nil {
-		err = s.upsert(ctx, all, changes)
+		err = s.upsert(ctx, slices.Concat(waiting, entries), changes)
 	} else {
-		vectors, made, err = s.embed(ctx, vectors, all, changes)
+		vectors, made, err = s.embed(ctx, vectors, entries, waiting, changes)
 	}
 	if ctx.Err() != nil {
 		if s.opts.Vectors != nil {
@@ -79,33 +78,30 @@ func (s *Selector) vectorize(ctx context.Context, old *snapshot, entries []*entr
 }
 
 // embed returns vectors with those of texts that were not embedded before, and the rows of these. With an error it has done
-// so for some of them: a text that the embedder cannot make a vector of must not leave all others without.
-func (s *Selector) embed(ctx context.Context, vectors *vector.Index, entries []*entry, changes *Changes) (_ *vector.Index, made map[[sha256.Size]byte]int32, err error) {
+// so for some of them: a text that the embedder cannot make a vector of must not leave all others without. It has failed at
+// those of waiting before, so the others are asked for without them.
+func (s *Selector) embed(ctx context.Context, vectors *vector.Index, entries, waiting []*entry, changes *Changes) (_ *vector.Index, made map[[sha256.Size]byte]int32, err error) {
 	made = map[[sha256.Size]byte]int32{}
 	var asked []*entry
-	var texts []string
-	for _, e := range entries {
-		if _, known := s.w.vectors[e.textSum]; known {
-			continue
-		}
-		if _, twice := made[e.textSum]; !twice {
-			made[e.textSum] = noVector
-			asked, texts = append(asked, e), append(texts, e.text)
+	unknown := func(entries []*entry) {
+		for _, e := range entries {
+			if _, known := s.w.vectors[e.textSum]; known {
+				continue
+			}
+			if _, twice := made[e.textSum]; !twice {
+				made[e.textSum] = noVector
+				asked = append(asked, e)
+			}
 		}
 	}
+	unknown(entries)
+	fresh := len(asked)
+	unknown(waiting)
 	clear(made)
-	if len(texts) == 0 {
+	if len(asked) == 0 {
 		return vectors, nil, nil
 	}
-	embedded, err := protect("Embedder.EmbedDocuments", func() ([][]float32, error) {
-		return s.opts.Embedder.EmbedDocuments(ctx, texts)
-	})
-	if len(embedded) != len(texts) {
-		if err == nil {
-			err = fmt.Errorf("the embedder returned %d vectors for %d texts", len(embedded), len(texts))
-		}
-		return vectors, nil, err
-	}
+	embedded, err := s.ask(ctx, asked[:fresh], asked[fresh:])
 	if dim := dimension(embedded); dim > 0 && (vectors == nil || vectors.Len() == 0) {
 		vectors = vector.New(dim)
 	}
@@ -182,11 +178,4 @@ func (s *Selector) discard(ctx context.Context, gone []string) {
 	if _, err := protect("VectorIndex.Delete", func() (struct{}, error) { return struct{}{}, s.opts.Vectors.Delete(ctx, gone) }); err != nil {
 		s.warn("vectors of removed documents are left behind", err)
 	}
-}
-
-// protect calls code that is not ours. A panic in it becomes an error.
-func protect[T any](name string, f func() (T, error)) (T, error) {
-	return recovery.Call(f, func(value any, stack []byte) error {
-		return fmt.Errorf("%s panicked: %v\n%s", name, value, stack)
-	})
 }

@@ -108,6 +108,15 @@ func (s *Selector) apply(ctx context.Context, entries []*entry, gone []string) (
 func (s *Selector) append(sn *snapshot, entries []*entry) {
 	docs := make([]lexical.Document, len(entries))
 	for i, e := range entries {
+		docs[i] = words(&e.doc)
+	}
+	sn.lexical = sn.lexical.Append(docs...)
+	s.number(sn, entries)
+}
+
+// number adds what is known of rows but their words.
+func (s *Selector) number(sn *snapshot, entries []*entry) {
+	for _, e := range entries {
 		number, there := s.w.servers[e.doc.Server]
 		if !there {
 			number = int32(len(s.w.servers))
@@ -122,9 +131,7 @@ func (s *Selector) append(sn *snapshot, entries []*entry) {
 		sn.intents = append(sn.intents, rank.IntentOf(e.doc.Name))
 		sn.vrows = append(sn.vrows, s.w.vrow(e))
 		sn.live = add(sn.live, row)
-		docs[i] = words(&e.doc)
 	}
-	sn.lexical = sn.lexical.Append(docs...)
 }
 
 // rebuild lays a catalogue out anew, without the documents that are gone. The others stay in their order: sums are rounded as
@@ -144,15 +151,20 @@ func (s *Selector) rebuild(old *snapshot) *snapshot {
 	next := newSnapshot(old.declared, old.weights)
 	if old.vectors != nil {
 		next.vectors = old.vectors.Keep(used)
-		to := ranks(used)
-		for sum, v := range s.w.vectors {
-			if v != noVector && has(used, int(v)) {
-				w.vectors[sum] = to(int(v))
-			}
+	}
+	to := ranks(used)
+	for _, e := range entries {
+		switch v, known := s.w.vectors[e.textSum]; {
+		case !known:
+		case v == noVector:
+			w.vectors[e.textSum] = noVector // the embedder need not say again that it knows no word of it
+		default:
+			w.vectors[e.textSum] = to(int(v))
 		}
 	}
 	s.w = w
-	s.append(next, entries)
+	next.lexical = old.lexical.Keep(old.live)
+	s.number(next, entries)
 	return next
 }
 

@@ -7,18 +7,24 @@ import (
 
 // A catalogue knows which documents of the store are current, and whose they are.
 type catalogue struct {
+	// mu guards everything below. Nothing that can block runs while it is held.
 	mu      sync.RWMutex
 	keys    map[string]string   // the document of each tool, by ID
 	ids     map[string][]string // the tools of each document, by key
-	orphans map[string]bool     // keys that were current and are not
+	orphans map[string]bool     // keys that were current and are not; nil if nobody asks for them
 	pending map[string]*ticket  // the last upsert under way of each ID
 }
 
 // A ticket is one upsert. Whatever is done to an ID later takes it away, so that what comes last wins.
 type ticket struct{ _ byte }
 
-func newCatalogue() *catalogue {
-	return &catalogue{keys: map[string]string{}, ids: map[string][]string{}, orphans: map[string]bool{}, pending: map[string]*ticket{}}
+// newCatalogue returns an empty catalogue. Without sweeps it does not remember orphans.
+func newCatalogue(sweeps bool) *catalogue {
+	c := &catalogue{keys: map[string]string{}, ids: map[string][]string{}, pending: map[string]*ticket{}}
+	if sweeps {
+		c.orphans = map[string]bool{}
+	}
+	return c
 }
 
 func (c *catalogue) begin(ids []string) *ticket {
@@ -79,7 +85,9 @@ func (c *catalogue) unlink(id string) {
 		return
 	}
 	delete(c.ids, key)
-	c.orphans[key] = true
+	if c.orphans != nil {
+		c.orphans[key] = true
+	}
 }
 
 // of returns the tools of a document, none if it is not current.
@@ -87,6 +95,26 @@ func (c *catalogue) of(key string) []string {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return c.ids[key]
+}
+
+// count returns how many tools keep accepts, at most k. It calls keep, which is quick, with c.mu held: a copy of all IDs would
+// take longer, since most searches need to look at few of them.
+func (c *catalogue) count(keep func(id string) bool, k int) int {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if keep == nil {
+		return min(len(c.keys), k)
+	}
+	n := 0
+	for id := range c.keys {
+		if n >= k {
+			break
+		}
+		if keep(id) {
+			n++
+		}
+	}
+	return n
 }
 
 func (c *catalogue) orphaned() []string {

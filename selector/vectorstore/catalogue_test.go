@@ -6,7 +6,7 @@ import (
 )
 
 func TestASearchKeepsTheToolsItReads(t *testing.T) {
-	c := newCatalogue()
+	c := newCatalogue(true)
 	ids := []string{"a", "b", "c"}
 	ticket := c.begin(ids)
 	c.commit(ticket, "key", ids)

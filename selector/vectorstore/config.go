@@ -23,8 +23,9 @@ type Config struct {
 	BatchSize int
 	// Concurrency is how many calls of the store there are at a time at most. The default is 4.
 	Concurrency int
-	// MaxFetch is how many documents a search asks the store for at most. The default is 1,000, or what the search is to
-	// return if that is more.
+	// MaxFetch is how many documents a search asks the store for at most, or what the search is to return if that is more. It
+	// begins with few, and asks for four times as many as long as results are missing and the store has more. The default is
+	// 10,000.
 	MaxFetch int
 	// MaxList is how many documents the default of List asks the store for at most. The default is 100,000.
 	MaxList int
@@ -53,7 +54,7 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	for v, def := range map[*int]int{&c.BatchSize: 100, &c.Concurrency: 4, &c.MaxFetch: 1000, &c.MaxList: 100_000} {
+	for v, def := range map[*int]int{&c.BatchSize: 100, &c.Concurrency: 4, &c.MaxFetch: 10_000, &c.MaxList: 100_000} {
 		if *v <= 0 {
 			*v = def
 		}

@@ -19,8 +19,9 @@
 //     and rests.
 //   - Scores are the store's, see [Config.Score]. Most stores give a cosine; those for AlloyDB and Cloud SQL give a distance.
 //   - A search is as exact as the store. pgvector's compares all vectors of its table, in every collection.
-//   - Who may see few of many tools gets fewer results than there are if MaxFetch documents hold no more of theirs. Give each
-//     tenant with tools of its own an Index with a [Config.Scope] of its own, or a higher MaxFetch.
+//   - Who may see few of many tools has to be searched for among all of them: it takes several requests, the last for many
+//     documents, and finds fewer results than there are if MaxFetch documents hold no more of theirs. Give each tenant with
+//     tools of its own an Index with a [Config.Scope] of its own.
 //   - pgvector's Store with a connection URL has a single connection, which cannot be used concurrently: give it a
 //     pgxpool.Pool with WithConn, or set [Config.Concurrency] to 1.
 //   - Two processes that start at once may both add a text. It is found once, but stored twice.

@@ -7,10 +7,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mcpfleet/mcpfleet/selector"
-	"github.com/mcpfleet/mcpfleet/selector/vectorstore"
 	"github.com/tmc/langchaingo/schema"
 	"github.com/tmc/langchaingo/vectorstores"
+
+	"github.com/mcpfleet/mcpfleet/selector"
+	"github.com/mcpfleet/mcpfleet/selector/vectorstore"
 )
 
 // documents stands for a store with a server, such as pgvector, qdrant or weaviate.

@@ -10,9 +10,10 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/mcpfleet/mcpfleet/selector"
 	"github.com/tmc/langchaingo/schema"
 	"github.com/tmc/langchaingo/vectorstores"
+
+	"github.com/mcpfleet/mcpfleet/selector"
 )
 
 // An Index is a [selector.VectorIndex] over a vector store. Make one with [New]; its methods are safe for concurrent use. It
@@ -40,7 +41,8 @@ func New(store vectorstores.VectorStore, cfg *Config) *Index {
 	if cfg == nil {
 		cfg = &Config{}
 	}
-	x := &Index{store: store, cfg: cfg.withDefaults(), current: newCatalogue(), write: make(chan struct{}, 1)}
+	x := &Index{store: store, cfg: cfg.withDefaults(), write: make(chan struct{}, 1)}
+	x.current = newCatalogue(x.cfg.Remove != nil)
 	x.scope = hash("scope", x.cfg.Scope)
 	x.slots = make(chan struct{}, x.cfg.Concurrency)
 	return x
@@ -220,22 +222,32 @@ func (x *Index) sweep(ctx context.Context) error {
 	return nil
 }
 
-// Search implements [selector.VectorIndex]. It asks for more documents, at most [Config.MaxFetch], as long as it lacks results.
+// Search implements [selector.VectorIndex]. It asks for more documents, at most [Config.MaxFetch], as long as it lacks results
+// that there are. If keep accepts no current tool the store is not asked.
 func (x *Index) Search(ctx context.Context, query string, k int, keep func(id string) bool) ([]selector.Neighbour, error) {
-	if k < 1 {
+	there := x.current.count(keep, k)
+	if there < 1 {
 		return nil, nil
 	}
-	most := max(k, x.cfg.MaxFetch)
-	for n := min(2*k, most); ; n = min(4*n, most) {
+	most := max(there, x.cfg.MaxFetch)
+	for n := atMost(most, k, 2); ; n = atMost(most, n, 4) {
 		docs, err := x.ask(ctx, "searching", storable(query), n)
 		if err != nil {
 			return nil, err
 		}
-		found := x.found(docs, k, keep)
-		if len(found) == k || len(docs) < n || n == most {
+		found := x.found(docs, there, keep)
+		if len(found) == there || len(docs) < n || n == most {
 			return found, nil
 		}
 	}
+}
+
+// atMost returns n times factor, or most if that is less. It does not overflow.
+func atMost(most, n, factor int) int {
+	if n > most/factor {
+		return most
+	}
+	return n * factor
 }
 
 func (x *Index) ask(ctx context.Context, op, query string, n int) ([]schema.Document, error) {

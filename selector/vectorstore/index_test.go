@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -15,8 +16,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/mcpfleet/mcpfleet/selector"
 	"github.com/tmc/langchaingo/schema"
+
+	"github.com/mcpfleet/mcpfleet/selector"
 )
 
 func item(id, text string) selector.VectorItem { return selector.VectorItem{ID: id, Text: text} }
@@ -151,8 +153,57 @@ func TestASearchAsksForMoreUntilItHasEnough(t *testing.T) {
 	x = New(m, nil)
 	upsert(t, x, items...)
 	m.searches = 0
-	if got := search(t, x, "tool", 400, only(601)); len(got) != 0 || m.searches != 1 {
+	if got := search(t, x, "tool", 400, only(590)); len(got) != 10 || m.searches != 1 {
 		t.Errorf("found %q with %d searches, want one, which saw all", got, m.searches)
+	}
+	m.searches = 0
+	if got := search(t, x, "tool", 400, only(601)); len(got) != 0 || m.searches != 0 {
+		t.Errorf("found %q with %d searches, want none, since there is no such tool", got, m.searches)
+	}
+}
+
+func TestASearchStopsAtTheLastToolThereIs(t *testing.T) {
+	m := &memory{}
+	x := New(m, nil)
+	var items []selector.VectorItem
+	for i := range 3000 {
+		items = append(items, item(fmt.Sprint(i), "tool"+strings.Repeat(" x", i/10)+strings.Repeat(" y", i%10)))
+	}
+	upsert(t, x, items...)
+	m.searches = 0
+	near := func(id string) bool { return id == "0" || id == "1" || id == "2999" }
+	if got := search(t, x, items[0].Text, 256, near); len(got) != 3 || m.searches != 3 {
+		t.Errorf("found %q with %d searches, want all three with the third search", got, m.searches)
+	}
+	m.searches = 0
+	if got := search(t, x, items[0].Text, 256, func(id string) bool { return id < "1" || id == "10" }); !slices.Equal(got, []string{"0", "10"}) || m.searches != 1 {
+		t.Errorf("found %q with %d searches, want one, since there are no more", got, m.searches)
+	}
+}
+
+func TestAnyNumberOfResultsMayBeAskedFor(t *testing.T) {
+	m := &memory{onSearch: func(_ string, n int) error {
+		if n < 1 || n > 100_000 {
+			return fmt.Errorf("asked for %d documents", n)
+		}
+		return nil
+	}}
+	x := New(m, nil)
+	upsert(t, x, item("a", "red"), item("b", "green"))
+	for _, k := range []int{math.MaxInt, math.MaxInt/2 + 1, math.MaxInt / 4} {
+		if got := search(t, x, "red", k, nil); !slices.Equal(got, []string{"a", "b"}) {
+			t.Errorf("k = %d finds %q", k, got)
+		}
+	}
+}
+
+func TestWithoutRemoveNothingIsKeptOfEarlierTexts(t *testing.T) {
+	x := New(&memory{}, nil)
+	for i := range 100 {
+		upsert(t, x, item("a", fmt.Sprint("text ", i)))
+	}
+	if n := len(x.current.orphans) + len(x.current.keys) + len(x.current.ids); n != 2 {
+		t.Errorf("%d keys of one tool are remembered, want its two", n)
 	}
 }
 
@@ -271,6 +322,8 @@ func TestAStoreThatPanicsReturnsAnError(t *testing.T) {
 	if err := x.Upsert(t.Context(), []selector.VectorItem{item("a", "red")}); err == nil || !strings.Contains(err.Error(), "boom") {
 		t.Errorf("Upsert = %v", err)
 	}
+	m.onSearch = nil
+	upsert(t, x, item("a", "red"))
 	m.onSearch = func(string, int) error { return errors.New("Get postgres://me:hunter2@db:5432/x?key=hunter2 failed") }
 	if _, err := x.Search(t.Context(), "red", 1, nil); err == nil || err.Error() != "vectorstore: searching: Get postgres://db:5432/x failed" {
 		t.Errorf("Search = %v", err)

@@ -15,10 +15,11 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/tmc/langchaingo/vectorstores/pgvector"
+
 	"github.com/mcpfleet/mcpfleet/selector"
 	"github.com/mcpfleet/mcpfleet/selector/embedding"
 	"github.com/mcpfleet/mcpfleet/selector/vectorstore"
-	"github.com/tmc/langchaingo/vectorstores/pgvector"
 )
 
 // startPostgres starts PostgreSQL with pgvector, compiled to WebAssembly, and returns a pool of connections to it.

@@ -66,7 +66,8 @@ func NewObservations(cfg *Config) *Observations {
 
 // Observe counts that ref was used by session of tenant at now. A session counts a tool once, however often it calls it, as
 // long as the tool is among its last [Config.Window] different ones: an agent that polls is not a thousand observations. A
-// time before the newest one known of the tenant counts as that one.
+// time less than [Config.Idle] before that of the tenant's last observation counts as that one. One that is further back says
+// that the clock was set back: observations keep the weight that they have then, and fade from there on.
 //
 // Without a session there is nothing that is used together: such an observation is ignored, as is one without a ref, and one
 // whose tenant or ref is longer than 512 bytes or is not UTF-8. The session's name itself is not kept.

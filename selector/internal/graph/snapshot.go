@@ -80,10 +80,10 @@ func (o *Observations) Snapshot() ([]byte, error) {
 func (t *tenant) snapshot(name string, cfg *Config) tenantSnapshot {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	scale := t.scale(cfg, t.clock)
+	scale := t.scale(cfg, t.clock.wall)
 	s := tenantSnapshot{
 		Tenant: name,
-		At:     t.clock,
+		At:     t.clock.newest,
 		Uses:   make(map[string]float64, len(t.nodes)),
 		Pairs:  make([]pairSnapshot, 0, t.pairs),
 	}
@@ -157,8 +157,8 @@ func (s *tenantSnapshot) restore(cfg *Config) (*tenant, error) {
 		return nil
 	}
 	t := newTenant()
-	t.clock = s.At.Round(0).UTC()
-	t.epoch = t.clock
+	t.clock.start(s.At)
+	t.epoch = t.clock.time
 	for ref, uses := range s.Uses {
 		if err := check(ref, uses); err != nil {
 			return nil, err

@@ -20,7 +20,7 @@ type tenant struct {
 	// mu guards everything below. Nothing that can block runs while it is held.
 	mu    sync.RWMutex
 	epoch time.Time
-	clock time.Time // the newest time that was seen; it never goes back
+	clock clock
 	nodes map[string]*node
 	pairs int // how many there are; each is known to both of its nodes
 
@@ -75,14 +75,11 @@ func (t *tenant) observe(cfg *Config, id uint64, ref string, now time.Time) {
 
 // advance moves the clock to now and returns the weight of an observation at that time.
 func (t *tenant) advance(cfg *Config, now time.Time) float64 {
-	now = now.Round(0).UTC() // the wall clock is the one that outlives the process
-	if now.After(t.clock) {
-		t.clock = now
-	}
+	t.clock.set(now, cfg.Idle)
 	if len(t.nodes) == 0 {
-		t.epoch = t.clock
+		t.epoch = t.clock.time
 	}
-	age := halfLives(cfg, t.epoch, t.clock)
+	age := halfLives(cfg, t.epoch, t.clock.time)
 	if age > maxAge {
 		t.rebase(math.Exp2(-age))
 		age = 0
@@ -104,15 +101,12 @@ func halfLives(cfg *Config, from, to time.Time) float64 {
 
 // scale returns what weights are to be multiplied with to have them at now.
 func (t *tenant) scale(cfg *Config, now time.Time) float64 {
-	if t.clock.After(now) {
-		now = t.clock
-	}
-	return math.Exp2(-halfLives(cfg, t.epoch, now))
+	return math.Exp2(-halfLives(cfg, t.epoch, t.clock.at(now)))
 }
 
 // rebase makes clock the epoch, and forgets what has become negligible.
 func (t *tenant) rebase(factor float64) {
-	t.epoch = t.clock
+	t.epoch = t.clock.time
 	for _, n := range t.nodes {
 		n.uses *= factor
 		for other, p := range n.pairs {
@@ -138,7 +132,7 @@ func (t *tenant) rebase(factor float64) {
 // session returns a session as it is at clock, after forgetting those that are over.
 func (t *tenant) session(cfg *Config, id uint64) *session {
 	for e := t.recent.Front(); e != nil; e = t.recent.Front() {
-		if s := e.Value.(*session); t.clock.Sub(s.last) <= cfg.Idle {
+		if s := e.Value.(*session); t.clock.time.Sub(s.last) <= cfg.Idle {
 			break
 		}
 		t.end(e)
@@ -153,7 +147,7 @@ func (t *tenant) session(cfg *Config, id uint64) *session {
 	}
 	t.recent.MoveToBack(e)
 	s := e.Value.(*session)
-	s.last = t.clock
+	s.last = t.clock.time
 	return s
 }
 

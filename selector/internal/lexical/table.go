@@ -54,14 +54,19 @@ func (t *table[K, P]) add(key K, hash uint64, own func(K) K, posting P) {
 		e = &entry[K, P]{key: own(key), hash: hash}
 		e.list.Store(&list[P]{items: make([]P, 1)})
 		e.push(posting)
-		if slots := t.slots.Load(); slots == nil || 3*(t.size+1) > 2*len(*slots) {
-			t.grow()
-		}
-		insert(*t.slots.Load(), e)
-		t.size++
+		t.link(e)
 		return
 	}
 	e.push(posting)
+}
+
+// link adds an entry with a new key.
+func (t *table[K, P]) link(e *entry[K, P]) {
+	if slots := t.slots.Load(); slots == nil || 3*(t.size+1) > 2*len(*slots) {
+		t.grow()
+	}
+	insert(*t.slots.Load(), e)
+	t.size++
 }
 
 func (e *entry[K, P]) push(posting P) {
