@@ -100,15 +100,26 @@ func (v *AgentView) Tools(ctx context.Context) ([]*Tool, error) {
 	return l.Tools, nil
 }
 
-// Call is [Registry.Call] for the agent. A tool that the policy withholds is a [*DeniedError] that says why; a server that
-// is not the agent's is [ErrServerNotFound], as one that does not exist.
+// Call is [Registry.Call] for the agent. A tool that the policy withholds is a [*DeniedError] that says why, for the program
+// and its log: what models are told by [AgentView.MetaTools] does not tell it from one that does not exist. A server that is
+// not the agent's is [ErrServerNotFound], as one that does not exist.
 func (v *AgentView) Call(ctx context.Context, name string, args any, opts ...CallOption) (*Result, error) {
 	return v.r.call(ctx, name, args, opts, v)
 }
 
-// Status is [Registry.Status] of the agent's servers.
+// Status is [Registry.Status] of the agent's servers. It counts the tools that the agent may use, and has no problems:
+// which tools are left out is not for the agent to know.
 func (v *AgentView) Status() []ServerStatus {
-	return slices.DeleteFunc(v.r.Status(), func(s ServerStatus) bool { return !v.knows(s.Server) })
+	all := slices.DeleteFunc(v.r.Status(), func(s ServerStatus) bool { return !v.knows(s.Server) })
+	members := v.r.fleet.Load().byName
+	for i := range all {
+		s := &all[i]
+		s.Problems = nil
+		if m := members[s.Server]; m != nil && m.group != nil {
+			s.Tools = m.group.catalogue.shared(v.allows)
+		}
+	}
+	return all
 }
 
 // Explain says whether the agent may use a tool of a server, by the server's own name for it, and why. It does not say

@@ -18,7 +18,7 @@ func (g *MCPFunctionGroup) Call(ctx context.Context, name string, args any, opts
 	if err != nil {
 		return nil, err
 	}
-	return t.Call(ctx, args, opts...)
+	return t.run(ctx, args, opts)
 }
 
 // invoke is the innermost CallFunc: from here a call reads top to bottom.
@@ -33,7 +33,7 @@ func (g *MCPFunctionGroup) invoke(ctx context.Context, req *CallRequest) (*Resul
 		return nil, &Error{Op: "call", Server: g.cfg.Name, Tool: t.Name, Outcome: outcome, Err: err}
 	}
 
-	// 1. Who calls, and may they see the tool?
+	// 1. Who calls, and may they see the tool? A middleware may have changed who that is.
 	id, err := g.identify(ctx)
 	if err != nil {
 		return fail(NotSent, err)

@@ -34,6 +34,7 @@ type catalogue struct {
 	g *MCPFunctionGroup
 	// private is set once the server marked a list as its user's own (SEP-2549, cacheScope).
 	private atomic.Bool
+	maxSize int // of a list, for tests; 0 is maxListSize
 
 	// mu guards lists and known. Nothing that can block runs while it is held.
 	mu sync.RWMutex
@@ -174,6 +175,31 @@ func (c *catalogue) withheld() (all []PinChange) {
 	}
 	slices.SortFunc(all, comparePinChanges)
 	return all
+}
+
+// shared returns how many tools that pass the users of a tenant share, of the longest list; 0 where lists differ by user.
+func (c *catalogue) shared(pass func(*Tool) bool) (most int) {
+	if c.perUser() {
+		return 0
+	}
+	var lists []*listing
+	c.mu.RLock()
+	for id, t := range c.lists {
+		if l := t.current.Load(); l != nil && ofTenant(id) {
+			lists = append(lists, l)
+		}
+	}
+	c.mu.RUnlock()
+	for _, l := range lists { // a policy of the host decides
+		n := 0
+		for _, t := range l.tools {
+			if pass(t) {
+				n++
+			}
+		}
+		most = max(most, n)
+	}
+	return most
 }
 
 // deaf marks the lists that nobody would now tell us of changes of: that of id, whose connection is gone, or with last
@@ -372,6 +398,8 @@ func (g *MCPFunctionGroup) listTools(ctx context.Context, id session.ID) (*rawLi
 		}
 		var err error
 		var wire []rawTool
+		var tooLarge error
+		size := 0
 		raw.tools, raw.truncated, err = pages(func(cursor string) ([]*mcp.Tool, string, error) {
 			ctx, got := capture(ctx)
 			ctx, seen := captureWire(ctx)
@@ -393,8 +421,15 @@ func (g *MCPFunctionGroup) listTools(ctx context.Context, id session.ID) (*rawLi
 			if g.pins != nil {
 				wire = append(wire, rawTools(page.Tools, seen.Result())...)
 			}
+			if size += sizeOf(page.Tools); size > cmp.Or(g.catalogue.maxSize, maxListSize) && page.NextCursor != "" {
+				tooLarge = errListTooLarge
+				return page.Tools, "", nil
+			}
 			return page.Tools, page.NextCursor, nil
 		})
+		if raw.truncated == nil {
+			raw.truncated = tooLarge
+		}
 		if err == nil && g.pins != nil {
 			_, raw.withheld = g.pins.judge(g.cfg.Name, c.cs.InitializeResult().Instructions, wire)
 		}
@@ -462,18 +497,22 @@ func (g *MCPFunctionGroup) build(raw *rawList) *toolList {
 		override := g.cfg.Overrides[m.Name]
 		t := &Tool{
 			OriginalName: m.Name, Server: g.cfg.Name,
-			Title: cleanText(m.Title, 256), Description: cleanText(m.Description, maxDescription),
-			Annotations: m.Annotations, Icons: m.Icons, Meta: m.Meta,
+			Title: cleanText(m.Title, maxTitle), Description: cleanText(m.Description, maxDescription),
+			Annotations: cleanAnnotations(m.Annotations), Icons: m.Icons, Meta: m.Meta,
 			group: g, input: in,
 		}
 		if override.Description != "" {
 			t.Description = override.Description
 		}
-		t.InputSchema, _ = m.InputSchema.(map[string]any)
-		if t.InputSchema == nil {
+		if s, ok := m.InputSchema.(map[string]any); !ok {
 			t.InputSchema = map[string]any{"type": "object"}
+		} else if t.InputSchema, err = cleanSchema(s); err != nil {
+			problem(m.Name, "its input schema is refused: %v", err)
+			continue
 		}
-		t.OutputSchema, _ = m.OutputSchema.(map[string]any)
+		if t.OutputSchema, err = shownOutputSchema(m.OutputSchema); err != nil {
+			problem(m.Name, "its output schema is left out: %v", err)
+		}
 		if raw.stateless && hasHeaderParams(m.InputSchema) {
 			t.headers = headers
 			headers.tools = append(headers.tools, m)
@@ -514,7 +553,18 @@ func (g *MCPFunctionGroup) build(raw *rawList) *toolList {
 	return l
 }
 
+// cleanAnnotations cleans the one text among a tool's hints.
+func cleanAnnotations(a *mcp.ToolAnnotations) *mcp.ToolAnnotations {
+	if a == nil {
+		return nil
+	}
+	own := *a
+	own.Title = cleanText(a.Title, maxTitle)
+	return &own
+}
+
 const (
+	maxTitle       = 256      // bytes of a tool's title
 	maxDescription = 16 << 10 // bytes of a tool's description
 	// maxInstructions bounds what a server says of itself where nobody else does, in bytes. It helps to choose among servers
 	// and is sent to no model.

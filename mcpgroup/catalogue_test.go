@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -220,5 +221,31 @@ func TestPagesStopAtTheirBounds(t *testing.T) { // S11
 	})
 	if asked != 2 || len(all) != 2 || truncated != errCursorCycle {
 		t.Errorf("a repeated cursor = %d requests, %d items, %v", asked, len(all), truncated)
+	}
+}
+
+// Pages that are each within the bound of an answer do not add up without end.
+func TestAListIsBoundedAsAWhole(t *testing.T) {
+	s := newServer()
+	pages := 0
+	s.AddReceivingMiddleware(func(next mcp.MethodHandler) mcp.MethodHandler {
+		return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
+			if method != "tools/list" {
+				return next(ctx, method, req)
+			}
+			pages++
+			schema := map[string]any{"type": "object", "properties": map[string]any{"p": map[string]any{"examples": []any{strings.Repeat("x", 300_000)}}}}
+			return &mcp.ListToolsResult{Tools: []*mcp.Tool{
+				{Name: fmt.Sprint("small_", pages), InputSchema: map[string]any{"type": "object"}}, {Name: fmt.Sprint("large_", pages), InputSchema: schema},
+			}, NextCursor: fmt.Sprint(pages)}, nil
+		}
+	})
+	g := newGroup(t, ServerConfig{Server: s}, nil)
+	g.catalogue.maxSize = 1_000_000 // which takes seconds less than the real bound
+	if got := toolNames(t, g, userContext("alice")); !slices.Equal(got, []string{"small_1", "small_2", "small_3", "small_4"}) || pages != 4 {
+		t.Errorf("listed %q, from %d pages", got, pages)
+	}
+	if problems := fmt.Sprint(g.Status().Problems); !strings.Contains(problems, errListTooLarge.Error()) {
+		t.Errorf("problems %s", problems)
 	}
 }

@@ -184,7 +184,6 @@ func ExampleOptions_middleware() {
 	// Output:
 	// alice called sqrt on calc
 	// alice false
-	// bob called sqrt on calc
 	// bob true
 }
 

@@ -204,19 +204,25 @@ func (g *MCPFunctionGroup) peek(ctx context.Context) (t *tracker, l *toolList, g
 	return t, l, good, nil
 }
 
-// lookup finds a tool by exposed name. A known list answers whatever its age; a name it does not have is looked for in a
-// fresh one.
+// lookup finds a tool by exposed name. One that the group's filter hides from ctx is as one that does not exist. A known
+// list answers whatever its age; a name it does not have is looked for in a fresh one.
 func (g *MCPFunctionGroup) lookup(ctx context.Context, name string) (*Tool, error) {
+	find := func(l *toolList) *Tool {
+		if t := l.byName[name]; t != nil && g.visible(ctx, t) {
+			return t
+		}
+		return nil
+	}
 	id, err := g.listID(ctx)
 	if err == nil {
 		if l := g.catalogue.tracker(id).current.Load(); l != nil {
-			if t := l.byName[name]; t != nil {
+			if t := find(l.toolList); t != nil {
 				return t, nil
 			}
 		}
 		var l *toolList
 		if l, err = g.catalogue.get(ctx, id, false); err == nil {
-			if t := l.byName[name]; t != nil {
+			if t := find(l); t != nil {
 				return t, nil
 			}
 			err = ErrToolNotFound

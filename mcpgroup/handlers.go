@@ -2,9 +2,11 @@ package mcpgroup
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"sync/atomic"
+	"math"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -88,12 +90,12 @@ func (g *MCPFunctionGroup) onProgress(ctx context.Context, req *mcp.ProgressNoti
 	}
 }
 
-// progressTokens numbers the calls of this process that asked for progress.
-var progressTokens atomic.Int64
-
-// expectProgress registers the receiver of a call's progress and returns the token to ask for it with.
+// expectProgress registers the receiver of a call's progress and returns the token to ask for it with. The receivers are
+// those of all users: what serves one of them must not guess the tokens of another's calls.
 func (g *MCPFunctionGroup) expectProgress(fn func(context.Context, *mcp.ProgressNotificationParams)) (token int64) {
-	token = progressTokens.Add(1)
+	var b [8]byte
+	_, _ = rand.Read(b[:])                                // it never fails
+	token = int64(binary.LittleEndian.Uint64(b[:]) >> 11) // exact in a float64, so that two do not meet
 	g.progress.Store(token, fn)
 	return token
 }
@@ -102,7 +104,7 @@ func (g *MCPFunctionGroup) expectProgress(fn func(context.Context, *mcp.Progress
 func progressToken(v any) (int64, bool) {
 	switch v := v.(type) {
 	case float64:
-		return int64(v), true
+		return int64(v), v == math.Trunc(v)
 	case int64:
 		return v, true
 	}

@@ -112,6 +112,28 @@ func eventually(t testing.TB, ok func() bool) {
 }
 
 // In 2026-07-28 the server answers with what it wants to know, and the call is made again with the answer.
+// All users of a group share the receivers of progress, and a server of one of them must not report on another's call.
+func TestProgressTokensAreNotGuessed(t *testing.T) {
+	g := newGroup(t, ServerConfig{Server: newServer()}, nil)
+	var tokens []int64
+	for range 100 {
+		token := g.expectProgress(nil)
+		if back, ok := progressToken(float64(token)); !ok || back != token {
+			t.Fatalf("the token %d comes back as %d, %t", token, back, ok)
+		}
+		tokens = append(tokens, token)
+	}
+	slices.Sort(tokens)
+	for i, token := range tokens[1:] {
+		if token-tokens[i] < 1<<20 {
+			t.Errorf("a call has the token %d, and another %d", tokens[i], token)
+		}
+	}
+	if token, ok := progressToken(float64(tokens[0]%1000) + 0.5); ok {
+		t.Errorf("a broken number is the token %d", token)
+	}
+}
+
 func TestInputRequiredIsAnsweredOrHandedToTheCaller(t *testing.T) {
 	server := func() *mcp.Server {
 		s := mcp.NewServer(&mcp.Implementation{Name: "s"}, nil)

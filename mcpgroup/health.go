@@ -137,7 +137,7 @@ func (r *Registry) ping(ctx context.Context, server string, timeout time.Duratio
 		return &Error{Op: "check", Server: cleanText(server, 64), Outcome: NotSent, Err: err}
 	}
 	defer m.done()
-	_, err = m.group.list(ctx, true)
+	_, err = m.list(ctx, true)
 	var required *auth.AuthRequiredError
 	if errors.As(err, &required) {
 		return nil

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"weak"
 
 	"github.com/mcpfleet/mcpfleet/auth"
 	"github.com/mcpfleet/mcpfleet/session"
@@ -20,19 +21,61 @@ type member struct {
 
 	live atomic.Bool // it is part of the registry: what happens to it is a change
 
-	failure atomic.Pointer[failedListing]
+	left   chan struct{} // closed once it is retired
+	unused chan struct{} // closed once it is retired and nothing is under way
 
 	// mu guards all below. Nothing that can block runs while it is held.
-	mu      sync.Mutex
-	users   int           // operations under way
-	retired bool          // no new operations
-	unused  chan struct{} // closed once it is retired and nothing is under way
+	mu       sync.Mutex
+	users    int  // operations under way
+	retired  bool // no new operations
+	failures map[weak.Pointer[tracker]]*failedListing
+	news     news
 }
 
-// failedListing is what the last listing of a server failed with, for a reason that is not one user's own.
+func newMember(cfg ServerConfig) *member {
+	return &member{cfg: cfg, left: make(chan struct{}), unused: make(chan struct{})}
+}
+
+// failedListing is what the last fetch of a list failed with, for a reason that is not one user's own.
 type failedListing struct {
 	err error
 	at  time.Time
+}
+
+// failed notes what a fetch of t failed with; nil is that it did not. It is told to those who see the list: what fails for
+// one user need not fail for another.
+func (m *member) failed(t *tracker, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err == nil {
+		delete(m.failures, weak.Make(t))
+		return
+	}
+	for p := range m.failures {
+		if p.Value() == nil {
+			delete(m.failures, p)
+		}
+	}
+	if m.failures == nil {
+		m.failures = map[weak.Pointer[tracker]]*failedListing{}
+	}
+	m.failures[weak.Make(t)] = &failedListing{err, time.Now()}
+}
+
+// failure returns what the last fetch of t failed with, or nil.
+func (m *member) failure(t *tracker) *failedListing {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.failures[weak.Make(t)]
+}
+
+// list lists the tools for the user of ctx. It is called on goroutines of the registry, where a panic in what the host
+// brought must not end the process.
+func (m *member) list(ctx context.Context, refresh bool) (l *toolList, err error) {
+	if e := protect("list tools", func() { l, err = m.group.list(ctx, refresh) }); e != nil {
+		return nil, &Error{Op: "list tools", Server: m.cfg.Name, Outcome: NotSent, Err: e}
+	}
+	return l, err
 }
 
 // open reports whether the user of ctx may know of the server.
@@ -65,19 +108,13 @@ func (m *member) done() {
 	}
 }
 
-// gone reports whether the member has been taken out of the registry.
-func (m *member) gone() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.retired
-}
-
 // retire lets no new operation begin, and returns a channel that is closed when the last one has ended.
 func (m *member) retire() <-chan struct{} {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !m.retired {
 		m.retired = true
+		close(m.left)
 		if m.users == 0 {
 			close(m.unused)
 		}

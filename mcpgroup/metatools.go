@@ -31,6 +31,11 @@ const (
 	maxServerText       = 200  // bytes of what list_servers says of a server
 	maxShownSchema      = 4 << 10
 	maxShownWord        = maxNameLen // bytes of a word or name in the answer of a search
+	maxDescribed        = 16_000     // tokens of the answer of describe_tool; four of several thousand published tools need more
+	maxShownDescription = 2 << 10    // bytes of the description of a tool whose schema is too large to be shown
+	maxShownLoss        = 200        // bytes of what describe_tool says of one thing that it left out
+	maxShownLosses      = 20
+	maxShownMistakes    = 4 << 10 // bytes of what is wrong with arguments
 )
 
 // MetaToolOptions changes the tools of [Registry.MetaTools]. nil selects all defaults.
@@ -50,7 +55,7 @@ type MetaToolOptions struct {
 //
 //	search_tools   the tools that fit some short queries, with their schemas, as in [Registry.Select]
 //	call_tool      runs a tool by name or id
-//	describe_tool  everything about one tool
+//	describe_tool  everything about one tool, in at most 16,000 tokens; it says what it leaves out of a larger one
 //	list_servers   the servers and what they are for
 //
 // and with [RegistryOptions.Results] the tool that reads what was left out of a result. They are tools like those of a

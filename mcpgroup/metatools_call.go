@@ -41,7 +41,7 @@ func (s *metaSet) call() *metaTool {
 			switch {
 			case errors.As(err, &bad):
 				return s.badArguments(ctx, name, bad), nil
-			case errors.Is(err, ErrServerNotFound), errors.Is(err, ErrToolNotFound):
+			case errors.Is(err, ErrServerNotFound), errors.Is(err, ErrToolNotFound), errors.Is(err, ErrDenied) && !s.sees(ctx, name):
 				return s.unknown(ctx, name), nil
 			}
 			return res, err
@@ -51,7 +51,7 @@ func (s *metaSet) call() *metaTool {
 
 // badArguments tells a model which arguments to mend, and what the tool takes.
 func (s *metaSet) badArguments(ctx context.Context, name string, bad *ArgumentsError) *Result {
-	text := strings.TrimPrefix(bad.Error(), "mcpgroup: ") + ". Nothing was run."
+	text := cleanText(strings.TrimPrefix(bad.Error(), "mcpgroup: "), maxShownMistakes) + ". Nothing was run."
 	if v, p, i := s.lookup(ctx, name); i >= 0 && p.has(i) {
 		if in, err := toJSON(v.tools[i].InputSchema); err == nil && len(in) <= maxShownSchema {
 			text += " Its input schema is " + in
@@ -64,6 +64,13 @@ func (s *metaSet) badArguments(ctx context.Context, name string, bad *ArgumentsE
 func (s *metaSet) lookup(ctx context.Context, name string) (*view, *part, int) {
 	v, _ := s.r.gather(ctx, s.scope)
 	return v, &part{bits: v.allowed(ctx, s.scope)}, v.find(name)
+}
+
+// sees reports whether the user of ctx has a tool of this name: one that is withheld from them is as one that does not
+// exist, and not one that is denied.
+func (s *metaSet) sees(ctx context.Context, name string) bool {
+	_, p, i := s.lookup(ctx, name)
+	return i >= 0 && p.has(i)
 }
 
 // unknown says that there is no tool of a name, and which ones have a similar one.

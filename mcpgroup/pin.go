@@ -18,7 +18,7 @@ type PinMode string
 const (
 	// PinOff compares nothing. It is the default.
 	PinOff PinMode = "off"
-	// PinWarn reports changes and withholds nothing.
+	// PinWarn reports changes to the logger and withholds nothing.
 	PinWarn PinMode = "warn"
 	// PinEnforce reports changes and withholds what changed until it is approved.
 	PinEnforce PinMode = "enforce"
@@ -62,6 +62,8 @@ type PinChange struct {
 	New    string   // SHA-256 in hex of what is offered; empty if nothing is
 	Diff   []string // the members that changed, such as "description", sorted; only if Kind is PinChanged
 	Reason string   // only if Kind is PinInvalid
+
+	offer *ToolPin // what New is the hash of, for a tool
 }
 
 // String describes c for logs.
@@ -89,11 +91,14 @@ type pinner struct {
 	opts PinOptions
 	log  *slog.Logger
 
-	// mu guards pins and seen. Nothing that can block runs while it is held. The maps within a ServerPin are replaced and
+	// mu guards pins, seen and warned. Nothing that can block runs while it is held. The maps within a ServerPin are replaced and
 	// never changed, so that a copy of the outer map is a snapshot.
 	mu   sync.Mutex
 	pins Pins
-	seen map[string]ServerPin // what each server offered last: what can be approved
+	seen map[string]ServerPin // what each server offered last, to whomever
+	// warned is what was reported of changes that are let through: by server and subject, what is offered. Lists are fetched
+	// again and again.
+	warned map[string]map[string]string
 
 	// saving is held while the file is written, so that the newest pins are written last. It is taken before mu.
 	saving sync.Mutex
@@ -101,7 +106,7 @@ type pinner struct {
 
 // newPinner reads the lock file. A file that is not there yet is a first use.
 func newPinner(opts PinOptions, log *slog.Logger) (*pinner, error) {
-	p := &pinner{opts: opts, log: quietLogger(log), seen: map[string]ServerPin{}}
+	p := &pinner{opts: opts, log: quietLogger(log), seen: map[string]ServerPin{}, warned: map[string]map[string]string{}}
 	switch opts.Mode {
 	case "":
 		p.opts.Mode = PinOff
@@ -161,13 +166,33 @@ func (p *pinner) judge(server, instructions string, tools []rawTool) (allowed, w
 	for _, c := range changes {
 		if c.withhold && p.opts.Mode == PinEnforce {
 			withheld = append(withheld, c.PinChange)
-		} else {
-			allowed = append(allowed, c.PinChange)
+			continue
+		}
+		allowed = append(allowed, c.PinChange)
+		if c.withhold && p.unheard(c.PinChange) {
+			p.log.Warn("mcpgroup: a server offers what was not approved", "server", server, "change", c.String())
 		}
 	}
 	slices.SortFunc(allowed, comparePinChanges)
 	slices.SortFunc(withheld, comparePinChanges)
 	return allowed, withheld
+}
+
+// unheard reports whether c was not reported before, and notes that it is now.
+func (p *pinner) unheard(c PinChange) bool {
+	subject := string(c.Kind) + " " + c.Tool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	known := p.warned[c.Server]
+	if now, ok := known[subject]; ok && now == c.New {
+		return false
+	}
+	if known == nil || len(known) >= maxItems {
+		known = map[string]string{}
+		p.warned[c.Server] = known
+	}
+	known[subject] = c.New
+	return true
 }
 
 // judged is a change and whether it is a reason to withhold tools.
@@ -186,7 +211,7 @@ func (p *pinner) compare(server string, old ServerPin, known bool, now ServerPin
 	tools := old.Tools
 	for name, t := range now.Tools {
 		was, pinned := old.Tools[name]
-		change := PinChange{Server: server, Tool: name, Old: was.SHA256, New: t.SHA256}
+		change := PinChange{Server: server, Tool: name, Old: was.SHA256, New: t.SHA256, offer: &t}
 		switch {
 		case !pinned:
 			change.Kind = PinAdded

@@ -192,10 +192,10 @@ func TestToolsThatCannotBePinnedAreWithheldAndCannotBeApproved(t *testing.T) {
 				if len(withheld) != 1 || withheld[0].Kind != PinInvalid || withheld[0].Reason == "" || !withholds(withheld)("x") || withholds(withheld)("list") {
 					t.Fatalf("withheld %v", withheld)
 				}
-				if err := p.Accept(withheld...); err == nil {
+				if err := p.Accept(nil, withheld...); err == nil {
 					t.Error("Accept took it")
 				}
-				if err := p.Approve("bank", "x"); err == nil {
+				if err := p.Approve("bank", offers{same: true}, "x"); err == nil {
 					t.Error("Approve took it")
 				}
 			}
@@ -208,7 +208,7 @@ func TestToolsThatCannotBePinnedAreWithheldAndCannotBeApproved(t *testing.T) {
 		}
 		first := newTestPinner(t, PinOptions{Mode: PinEnforce})
 		first.judge("bank", instructions, raw(t, pinnedTool, otherTool, strings.Replace(otherTool, "Lists", "Drops", 1)))
-		if _, pinned := first.snapshot().Servers["bank"].Tools["list"]; pinned || first.Approve("bank", "list") == nil {
+		if _, pinned := first.snapshot().Servers["bank"].Tools["list"]; pinned || first.Approve("bank", offers{same: true}, "list") == nil {
 			t.Error("one of the two was pinned")
 		}
 	})
@@ -267,7 +267,7 @@ func TestAClosedLockFileTrustsNothingNew(t *testing.T) {
 	if pins, err := LoadPins(path); err != nil || len(pins.Servers) > 0 || !pins.Closed {
 		t.Errorf("the file became %+v, %v", pins, err)
 	}
-	if err := p.Accept(withheld...); err != nil {
+	if err := p.Accept(nil, withheld...); err != nil {
 		t.Fatal(err)
 	}
 	again := newTestPinner(t, PinOptions{Mode: PinEnforce, File: path})
@@ -305,33 +305,33 @@ func TestApprovalIsOfWhatWasSeen(t *testing.T) {
 	worse := strings.Replace(pinnedTool, "Ask first", "Send all", 1)
 	_, reviewed := p.judge("bank", instructions, raw(t, evil, otherTool))
 	p.judge("bank", instructions, raw(t, worse, otherTool))
-	if err := p.Accept(reviewed...); err == nil || !strings.Contains(err.Error(), "has changed again") {
+	if err := p.Accept(nil, reviewed...); err == nil || !strings.Contains(err.Error(), "has changed again") {
 		t.Fatalf("Accept of what is no longer offered = %v", err)
 	}
 	if _, withheld := p.judge("bank", instructions, raw(t, worse, otherTool)); len(withheld) != 1 {
 		t.Errorf("withheld %v", withheld)
 	}
-	if err := p.Approve("bank", "list", "nothing"); err == nil {
+	if err := p.Approve("bank", offers{same: true}, "list", "nothing"); err == nil {
 		t.Error("Approve took a tool that is not there")
 	}
-	if err := p.Approve("bank", "transfer"); err != nil {
+	if err := p.Approve("bank", offers{same: true}, "transfer"); err != nil {
 		t.Fatal(err)
 	}
 	if allowed, withheld := p.judge("bank", instructions, raw(t, worse, otherTool)); len(allowed)+len(withheld) > 0 {
 		t.Errorf("after Approve: allowed %v, withheld %v", allowed, withheld)
 	}
 	p.judge("bank", "new", raw(t, worse))
-	if err := p.Approve("bank"); err != nil {
+	if err := p.Approve("bank", offers{same: true}); err != nil {
 		t.Fatal(err)
 	}
 	if pin := p.snapshot().Servers["bank"]; len(pin.Tools) != 1 || pin.Instructions != hashInstructions("new") {
 		t.Errorf("after Approve of all: %+v", pin)
 	}
-	if err := p.Approve("nobody"); err == nil {
+	if err := p.Approve("nobody", offers{same: true}); err == nil {
 		t.Error("Approve took a server that was never seen")
 	}
 	p.forget("bank")
-	if err := p.Approve("bank"); err == nil {
+	if err := p.Approve("bank", offers{same: true}); err == nil {
 		t.Error("Approve took a server that was forgotten")
 	}
 }
@@ -406,7 +406,7 @@ func TestConcurrentListsAreJudgedAlike(t *testing.T) {
 				if _, withheld := p.judge(server, "", raw(t, pinnedTool, otherTool)); len(withheld) > 0 {
 					t.Errorf("%s: withheld %v", server, withheld)
 				}
-				_ = p.Approve(server, "list")
+				_ = p.Approve(server, offers{}, "list")
 			}
 		})
 	}

@@ -1,9 +1,9 @@
 package mcpgroup
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync/atomic"
 )
 
@@ -56,20 +56,41 @@ type RuleSet struct {
 	Tools map[string][]string `json:"tools,omitempty"`
 }
 
-// UnmarshalJSON refuses members that it does not know and members that occur twice: a misspelt "deny" must not turn into
-// a permission.
+// UnmarshalJSON refuses members that it does not know, also in another case, and members that occur twice: a misspelt
+// "deny" must not turn into a permission.
 func (p *Policy) UnmarshalJSON(data []byte) error {
-	if _, err := canonicalJSON(data); err != nil {
-		return fmt.Errorf("mcpgroup: policy: %w", err)
+	parsed, err := parseJSON(data)
+	if err == nil {
+		err = knownMembers(parsed, policyMembers)
 	}
 	type plain Policy
 	var v plain
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&v); err != nil {
+	if err == nil {
+		err = json.Unmarshal(data, &v)
+	}
+	if err != nil {
 		return fmt.Errorf("mcpgroup: policy: %w", err)
 	}
 	*p = Policy(v)
+	return nil
+}
+
+// policyMembers are the members of the objects of a policy, from the top down; nil is any.
+var policyMembers = [][]string{{"agents", "default"}, nil, {"allow", "deny"}, {"servers", "tools"}}
+
+// knownMembers checks the names of members letter by letter: encoding/json takes "Deny" for "deny", and of both the last.
+func knownMembers(v jsonValue, levels [][]string) error {
+	if len(levels) == 0 {
+		return nil
+	}
+	for _, m := range v.members {
+		if levels[0] != nil && !slices.Contains(levels[0], m.name) {
+			return fmt.Errorf("there is no member %+.80q; it may have %q", m.name, levels[0])
+		}
+		if err := knownMembers(m.value, levels[1:]); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

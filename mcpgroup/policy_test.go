@@ -206,6 +206,8 @@ func TestPolicyJSONIsStrict(t *testing.T) {
 		`{"agents":{"a":{"dney":{"servers":["db"]}}}}`,
 		`{"agents":{"a":{"deny":{"servers":["db"]},"deny":{}}}}`,
 		`{"agents":{"a":{"deny":{"servers":["db"]}},"a":{}}}`,
+		`{"agents":{"a":{"deny":{"servers":["db"]},"Deny":{"servers":[]}}}}`, `{"Agents":{}}`,
+		`{"agents":{"a":{"deny":{"servers":["db"],"\u017fervers":[]}}}}`, // which encoding/json takes for an s
 		`{"agents":[]}`, `{"deny_on_missing_agent":false}`, `[]`, `"x"`,
 	} {
 		kept := p

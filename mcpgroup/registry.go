@@ -29,18 +29,20 @@ type Registry struct {
 	opts RegistryOptions
 	log  *slog.Logger
 
-	fleet  atomic.Pointer[fleet] // replaced as a whole, under change
-	change chan struct{}         // held by whoever changes the fleet: a change can take as long as a connect
+	fleet  atomic.Pointer[fleet]  // replaced as a whole, under change and mu
+	change chan struct{}          // held by whoever changes the fleet: a change can take as long as a connect
+	holder atomic.Pointer[holder] // of change; nil while nobody holds it
 	closed atomic.Bool
 	down   chan struct{}   // closed when Close has ended
 	life   context.Context // ends with Close
 	end    context.CancelFunc
 
-	mu    sync.Mutex     // guards that nothing is added to tasks once they are waited for
+	mu    sync.Mutex     // guards that nothing is added to tasks once they are waited for, and no fleet comes after the last
 	ended bool           // tasks are waited for
-	tasks sync.WaitGroup // retries, listings in the background, and members on their way out
+	tasks sync.WaitGroup // changes, retries, listings in the background, and members on their way out
 
 	subscribers subscribers
+	names       lastNames
 
 	index   *index
 	pins    *pinner // nil unless RegistryOptions.Pins is on
@@ -62,7 +64,8 @@ type RegistryOptions struct {
 	Logger *slog.Logger
 
 	// Options gives the code parts of a server's group. The default is none. Where it sets no Logger the registry's is
-	// used, and where it sets no Auth the one that follows from Secrets and OAuth.
+	// used, and where it sets no Auth the one that follows from Secrets and OAuth. It may close the registry, but neither it
+	// nor OAuth may change the servers of the registry, whose change waits for it: that panics.
 	Options func(ServerConfig) (*Options, error)
 	// Secrets has the credentials that are referred to by id: of servers ([ServerConfig.Credential]), of agents and of
 	// requests.
@@ -258,10 +261,10 @@ func (r *Registry) enter(ctx context.Context, server string) (*member, error) {
 	}
 }
 
-// build makes the member of a server. It connects to nothing.
-func (r *Registry) build(cfg ServerConfig) (*member, error) {
+// build makes the member of a server. It connects to nothing. The caller holds change, as h.
+func (r *Registry) build(h *holder, cfg ServerConfig) (*member, error) {
 	cfg = cfg.clone() // the caller may change a map, and reload
-	m := &member{cfg: cfg, unused: make(chan struct{})}
+	m := newMember(cfg)
 	if !validServerName(cfg.Name) {
 		return nil, &ConfigError{Server: cleanText(cfg.Name, 64), Field: "Name", Reason: "must be 1 to 64 of [A-Za-z0-9_-]"}
 	}
@@ -270,7 +273,9 @@ func (r *Registry) build(cfg ServerConfig) (*member, error) {
 	}
 	var opts Options
 	if r.opts.Options != nil {
-		o, err := r.opts.Options(cfg.clone())
+		var o *Options
+		var err error
+		h.call(func() { o, err = r.opts.Options(cfg.clone()) })
 		if err != nil {
 			return nil, &ConfigError{Server: cfg.Name, Field: "Options", Reason: redact(err)}
 		}
@@ -281,7 +286,7 @@ func (r *Registry) build(cfg ServerConfig) (*member, error) {
 	if opts.Logger == nil {
 		opts.Logger = r.opts.Logger
 	}
-	if err := r.authorize(cfg, &opts); err != nil {
+	if err := r.authorize(h, cfg, &opts); err != nil {
 		return nil, err
 	}
 	m.chain = opts.Auth
@@ -294,6 +299,7 @@ func (r *Registry) build(cfg ServerConfig) (*member, error) {
 		return nil, err
 	}
 	m.group.pins = r.pins
+	m.group.client.AddReceivingMiddleware(r.hear(m))
 	m.group.listed = func() {
 		if m.live.Load() {
 			r.changed()
@@ -303,7 +309,7 @@ func (r *Registry) build(cfg ServerConfig) (*member, error) {
 }
 
 // authorize gives a server its chain.
-func (r *Registry) authorize(cfg ServerConfig, opts *Options) error {
+func (r *Registry) authorize(h *holder, cfg ServerConfig, opts *Options) error {
 	own := cfg.Credential != "" || len(cfg.OAuth) > 0
 	if opts.Auth != nil || opts.Headers != nil || opts.Env != nil || opts.Fingerprint != nil {
 		if own {
@@ -323,7 +329,8 @@ func (r *Registry) authorize(cfg ServerConfig, opts *Options) error {
 			return &ConfigError{Server: cfg.Name, Field: "OAuth", Reason: "is set, and RegistryOptions.OAuth is not"}
 		}
 		var err error
-		if chain.OAuth, err = r.opts.OAuth(cfg.clone()); err != nil {
+		h.call(func() { chain.OAuth, err = r.opts.OAuth(cfg.clone()) })
+		if err != nil {
 			return &ConfigError{Server: cfg.Name, Field: "OAuth", Reason: redact(err)}
 		}
 	}
@@ -345,7 +352,7 @@ func (r *Registry) asService(ctx context.Context, tenant string) context.Context
 
 // reach connects to a server and lists its tools. That a user would have to authorize first shows that it is there.
 func (r *Registry) reach(ctx context.Context, m *member) error {
-	_, err := m.group.list(r.asService(ctx, m.cfg.Tenant), false) // past the host's filter: nobody looks at them
+	_, err := m.list(r.asService(ctx, m.cfg.Tenant), false) // past the host's filter: nobody looks at them
 	var required *auth.AuthRequiredError
 	if errors.As(err, &required) {
 		return nil
@@ -372,9 +379,9 @@ const (
 // closed.
 func (r *Registry) keepTrying(m *member) {
 	r.background(func() {
-		for n := 0; !m.gone(); n++ {
+		for n := 0; ; n++ {
 			err := r.reach(r.life, m)
-			if err == nil || r.life.Err() != nil {
+			if err == nil || errors.Is(err, ErrClosed) || r.life.Err() != nil {
 				return
 			}
 			r.log.Warn("mcpgroup: a server cannot be reached; trying again", "server", m.cfg.Name, "error", redact(err))
@@ -382,12 +389,26 @@ func (r *Registry) keepTrying(m *member) {
 			wait := time.NewTimer(rand.N(min(retryBase<<min(n, 10), retryCap)) + time.Millisecond)
 			select {
 			case <-wait.C:
+			case <-m.left:
+				wait.Stop()
+				return
 			case <-r.life.Done():
 				wait.Stop()
 				return
 			}
 		}
 	})
+}
+
+// begin counts work that Close waits for, until tasks.Done. It reports false if the registry is closed.
+func (r *Registry) begin() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed.Load() {
+		return false
+	}
+	r.tasks.Add(1)
+	return true
 }
 
 // background runs fn on a goroutine that Close waits for. It reports false if the registry is closed. A panic in what the
@@ -406,7 +427,7 @@ func (r *Registry) background(fn func()) bool {
 	return true
 }
 
-// Close ends every call and every session. It returns the errors of servers that could not be closed in order. It may be
+// Close ends every call and every session, and a change of the servers that is under way. It returns the errors of servers that could not be closed in order. It may be
 // called more than once.
 func (r *Registry) Close() error {
 	if !r.closed.CompareAndSwap(false, true) {
@@ -415,10 +436,9 @@ func (r *Registry) Close() error {
 	}
 	defer close(r.down)
 	r.end()
-	r.change <- struct{}{} // a reload under way ends first
-	old := r.fleet.Load()
-	r.fleet.Store(&fleet{})
-	<-r.change
+	r.mu.Lock()
+	old := r.fleet.Swap(&fleet{}) // the last: see install
+	r.mu.Unlock()
 	var mu sync.Mutex
 	var errs []error
 	var wg sync.WaitGroup

@@ -7,21 +7,33 @@ import (
 )
 
 // Call runs a tool for the user of ctx. name is the tool's id, such as "github.create_issue", or its name in the listings
-// of this registry. See [Tool.Call] for args and errors; a server that is not there is [ErrServerNotFound].
+// of this registry. A name means the tool that it meant when the user last listed or selected tools, also if that has gone
+// and another one has its name by now. See [Tool.Call] for args and errors; a server that is not there is
+// [ErrServerNotFound].
 func (r *Registry) Call(ctx context.Context, name string, args any, opts ...CallOption) (*Result, error) {
 	return r.call(ctx, name, args, opts, nil)
 }
 
 func (r *Registry) call(ctx context.Context, name string, args any, opts []CallOption, scope *AgentView) (*Result, error) {
-	server, tool, isID := strings.Cut(name, ".")
-	if !isID {
-		t, err := r.find(ctx, name, scope)
-		if err != nil {
-			return nil, err
+	id, remembered := name, false
+	if !strings.Contains(name, ".") {
+		id = r.names.find(readerOf(ctx, scope), name)
+		if remembered = id != ""; !remembered {
+			t, err := r.find(ctx, name, scope)
+			if err != nil {
+				return nil, err
+			}
+			id = t.ID()
 		}
-		server, tool, _ = strings.Cut(t.ID(), ".")
 	}
-	return r.run(ctx, server, tool, args, opts, scope)
+	server, tool, _ := strings.Cut(id, ".")
+	res, err := r.run(ctx, server, tool, args, opts, scope)
+	if remembered && errors.Is(err, ErrToolNotFound) { // it may be hidden, and then the name is as one that nobody has
+		if _, unknown := r.find(ctx, name, scope); unknown != nil {
+			err = unknown
+		}
+	}
+	return res, err
 }
 
 // find returns the tool that the listings call name.
@@ -29,8 +41,8 @@ func (r *Registry) find(ctx context.Context, name string, scope *AgentView) (*To
 	if r.closed.Load() {
 		return nil, &Error{Op: "call", Tool: cleanText(name, 128), Outcome: NotSent, Err: ErrClosed}
 	}
-	v, unavailable := r.gather(ctx, scope)
-	if t := v.byName[name]; t != nil {
+	v, unavailable := r.gatherUnseen(ctx, scope)
+	if t := v.byName[name]; t != nil && v.members[t.Server].group.visible(ctx, t) {
 		return t, nil
 	}
 	err := ErrToolNotFound
@@ -61,7 +73,7 @@ func (r *Registry) run(ctx context.Context, server, tool string, args any, opts 
 	if d := scope.decide(t); !d.Allowed {
 		return fail(&DeniedError{Server: server, Tool: tool, Reason: d.Reason})
 	}
-	res, err := t.Call(ctx, args, opts...)
+	res, err := t.run(ctx, args, opts)
 	if r.opts.Learn && err == nil && !res.IsError {
 		r.index.observe(ctx, t)
 	}

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -24,31 +25,37 @@ func (d Diff) Empty() bool { return len(d.Added)+len(d.Removed)+len(d.Updated) =
 // Servers whose configuration is the same, after defaults, keep their group with its sessions. Calls that are under way on
 // a server that was replaced or removed go on to their end, for at most [RegistryOptions.DrainTimeout]; then its sessions
 // are closed. Tools that were listed before go to the new server of that name.
+//
+// Changes wait for each other. One in a callback of another one, such as [RegistryOptions.Options] or what connects to a
+// required server, would wait for itself: it panics.
 func (r *Registry) Reload(ctx context.Context, cfg *Config) (Diff, error) {
-	if err := r.lock(ctx); err != nil {
+	h, err := r.lock(ctx, "Reload")
+	if err != nil {
 		return Diff{}, err
 	}
 	defer r.unlock()
-	return r.apply(ctx, cfg.Servers)
+	return r.apply(ctx, h, cfg.Servers)
 }
 
 // Add adds a server, as the last in the order of precedence. It fails if there is one of that name.
 func (r *Registry) Add(ctx context.Context, cfg ServerConfig) error {
-	if err := r.lock(ctx); err != nil {
+	h, err := r.lock(ctx, "Add")
+	if err != nil {
 		return err
 	}
 	defer r.unlock()
 	if r.fleet.Load().byName[cfg.Name] != nil {
 		return &ConfigError{Server: cleanText(cfg.Name, 64), Field: "Name", Reason: "there is a server of this name; remove it first, or use Reload"}
 	}
-	_, err := r.apply(ctx, append(r.configs(), cfg))
+	_, err = r.apply(ctx, h, append(r.configs(), cfg))
 	return err
 }
 
 // Remove removes a server. Calls under way end as after [Registry.Reload]. Credentials that the server owns in
 // [RegistryOptions.Secrets] are deleted; those it only refers to stay.
 func (r *Registry) Remove(ctx context.Context, server string) error {
-	if err := r.lock(ctx); err != nil {
+	h, err := r.lock(ctx, "Remove")
+	if err != nil {
 		return err
 	}
 	defer r.unlock()
@@ -63,34 +70,16 @@ func (r *Registry) Remove(ctx context.Context, server string) error {
 			break
 		}
 	}
-	if _, err := r.apply(ctx, configs); err != nil {
+	if _, err := r.apply(ctx, h, configs); err != nil {
 		return err
 	}
 	if m.chain != nil && r.opts.Secrets != nil {
-		if err := m.chain.Remove(ctx); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		if err := m.chain.Remove(h.within(ctx)); err != nil && !errors.Is(err, errors.ErrUnsupported) {
 			return fmt.Errorf("mcpgroup: the server %q is removed, but not the credentials it owns: %w", server, err)
 		}
 	}
 	return nil
 }
-
-func (r *Registry) lock(ctx context.Context) error {
-	if err := ctx.Err(); err != nil { // select would choose at random
-		return err
-	}
-	select {
-	case r.change <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	if r.closed.Load() {
-		<-r.change
-		return ErrClosed
-	}
-	return nil
-}
-
-func (r *Registry) unlock() { <-r.change }
 
 // configs returns what the registry is made of. The caller holds change.
 func (r *Registry) configs() []ServerConfig {
@@ -102,22 +91,18 @@ func (r *Registry) configs() []ServerConfig {
 	return configs
 }
 
-// apply is Reload. The caller holds change.
-func (r *Registry) apply(ctx context.Context, configs []ServerConfig) (diff Diff, err error) {
+// apply is Reload. The caller holds change, as h.
+func (r *Registry) apply(ctx context.Context, h *holder, configs []ServerConfig) (diff Diff, err error) {
 	old := r.fleet.Load()
 	next := &fleet{byName: make(map[string]*member, len(configs))}
 	var built, replaced []*member
 	applied := false
-	defer func() {
-		if applied { // and not if RegistryOptions.Options panics
-			return
+	drop := sync.OnceFunc(func() {
+		if !applied {
+			discard(built)
 		}
-		for _, m := range built {
-			if m.group != nil {
-				m.group.Close()
-			}
-		}
-	}()
+	})
+	defer drop() // also if RegistryOptions.Options panics
 	var errs []error
 	folded := make(map[string]bool, len(configs)) // names of tools differ by more than case, and may begin with their server's
 	for _, cfg := range configs {
@@ -144,7 +129,7 @@ func (r *Registry) apply(ctx context.Context, configs []ServerConfig) (diff Diff
 		}
 		if m == nil {
 			var err error
-			if m, err = r.build(cfg); err != nil {
+			if m, err = r.build(h, cfg); err != nil {
 				errs = append(errs, err)
 				continue
 			}
@@ -162,15 +147,29 @@ func (r *Registry) apply(ctx context.Context, configs []ServerConfig) (diff Diff
 	if len(errs) > 0 {
 		return Diff{}, errors.Join(errs...)
 	}
-	if err := r.warmUp(ctx, built); err != nil {
+	// From here on Close waits for the end of this; not before, since the host may close the registry in a callback, and
+	// nothing is connected until now.
+	if !r.begin() {
+		return Diff{}, ErrClosed
+	}
+	defer r.tasks.Done()
+	defer drop() // before the end
+	if err := r.connect(h.within(ctx), built); err != nil {
 		return Diff{}, err
 	}
-
 	for _, m := range built {
 		m.live.Store(true)
 	}
-	applied = true
-	r.fleet.Store(next)
+	if applied = r.install(next); !applied {
+		return Diff{}, ErrClosed
+	}
+	if r.opts.WarmUp {
+		for _, m := range built {
+			if m.group != nil && !m.cfg.Required {
+				r.keepTrying(m)
+			}
+		}
+	}
 	for _, m := range replaced {
 		if r.pins != nil && next.byName[m.cfg.Name] == nil {
 			r.pins.forget(m.cfg.Name)
@@ -214,17 +213,12 @@ func (c ServerConfig) normal() ServerConfig {
 	return c
 }
 
-// warmUp connects to the required servers, and fails if one cannot be reached. With WarmUp it connects to the others as
-// well, in the background.
-func (r *Registry) warmUp(ctx context.Context, built []*member) error {
-	var required, others []*member
+// connect connects to the required servers, and fails if one cannot be reached.
+func (r *Registry) connect(ctx context.Context, built []*member) error {
+	var required []*member
 	for _, m := range built {
-		switch {
-		case m.group == nil:
-		case m.cfg.Required:
+		if m.group != nil && m.cfg.Required {
 			required = append(required, m)
-		default:
-			others = append(others, m)
 		}
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -236,13 +230,44 @@ func (r *Registry) warmUp(ctx context.Context, built []*member) error {
 		}
 		return nil
 	})
-	if err != nil || !r.opts.WarmUp {
-		return err
+	if err != nil && r.life.Err() != nil {
+		return ErrClosed
 	}
-	for _, m := range others {
-		r.keepTrying(m)
+	return err
+}
+
+// install makes next what the registry consists of. It reports false if the registry is closed.
+func (r *Registry) install(next *fleet) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed.Load() {
+		return false
 	}
-	return nil
+	r.fleet.Store(next)
+	return true
+}
+
+// farewell is how long whoever reloads or closes a registry waits for servers that were not wanted after all. One that hangs
+// takes longer to end a session, which is bounded: see closeBound.
+const farewell = time.Second
+
+// discard closes members that have never been part of a registry.
+func discard(members []*member) {
+	var wg sync.WaitGroup
+	for _, m := range members {
+		if m.group != nil {
+			m.retire()
+			wg.Go(func() { _ = m.group.Close() }) // nobody has used it
+		}
+	}
+	ended := make(chan struct{})
+	go func() { wg.Wait(); close(ended) }()
+	enough := time.NewTimer(farewell)
+	defer enough.Stop()
+	select {
+	case <-ended:
+	case <-enough.C:
+	}
 }
 
 // drain closes a member when the last operation on it has ended.
@@ -251,7 +276,7 @@ func (r *Registry) drain(m *member) {
 	if m.group == nil {
 		return
 	}
-	r.background(func() {
+	closing := func() {
 		limit := time.NewTimer(r.opts.DrainTimeout)
 		defer limit.Stop()
 		select {
@@ -263,5 +288,8 @@ func (r *Registry) drain(m *member) {
 		if err := m.group.Close(); err != nil {
 			r.log.Warn("mcpgroup: a replaced server was not closed in order", "server", m.cfg.Name, "error", redact(err))
 		}
-	})
+	}
+	if !r.background(closing) { // the registry is closed, so that nothing is waited for
+		closing()
+	}
 }

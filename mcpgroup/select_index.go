@@ -245,7 +245,7 @@ func (x *index) arrive(v *view, tools []int, t *transit, err error) {
 // sweep forgets views that nobody can select from any more, and removes the documents that no view has, once there are
 // many of them.
 func (x *index) sweep(r *Registry, sel *selector.Selector) {
-	remembered := r.fleet.Load().views.all()
+	remembered := r.fleet.Load().views.remembered()
 	x.mu.Lock()
 	full := len(x.documents) > x.limit
 	if !full && len(x.views) <= x.viewLimit {

@@ -350,6 +350,7 @@ func TestUsersWhoHaveGoneAreForgotten(t *testing.T) {
 		return [][2]string{{"list_" + user, "Lists what belongs to " + user + "."}}
 	})
 	r := newRegistry(t, &RegistryOptions{Options: opts, Selector: &selector.Options{LexicalOnly: true}}, cfg)
+	r.fleet.Load().views.most = 1
 	for round := range 2 {
 		for i := range 2 * minIndexed {
 			user := fmt.Sprint("user", i)
@@ -477,13 +478,13 @@ func TestWhatIsEmbeddedLaterIsNobodysRequest(t *testing.T) {
 		time.Sleep(embedPause + time.Second)
 		selected(t, r, userContext("alice"), "send an e-mail", nil)
 		synctest.Wait()
-		if want := []string{"bob", ""}; !slices.Equal(e.users, want) {
-			t.Errorf("documents were embedded for %q, want %q", e.users, want)
+		if got, want := slices.Compact(e.users), []string{"bob", ""}; !slices.Equal(got, want) { // what fails may be asked for in parts
+			t.Errorf("documents were embedded for %q, want %q", got, want)
 		}
 	})
 }
 
-// contextEmbedder notes for whom it embeds documents, and fails the first time.
+// contextEmbedder notes for whom it embeds documents, and fails for bob.
 type contextEmbedder struct {
 	fakeEmbedder
 	users []string
@@ -491,7 +492,7 @@ type contextEmbedder struct {
 
 func (e *contextEmbedder) EmbedDocuments(ctx context.Context, texts []string) ([][]float32, error) {
 	key, _ := session.FromContext(ctx)
-	if e.users = append(e.users, key.User); len(e.users) == 1 {
+	if e.users = append(e.users, key.User); key.User == "bob" {
 		return nil, errors.New("not now")
 	}
 	return e.fakeEmbedder.EmbedDocuments(ctx, texts)

@@ -29,7 +29,8 @@ func (r *Registry) newService() (*member, error) {
 		}
 		return res.CallToolResult, nil
 	})
-	m := &member{own: true, cfg: ServerConfig{Name: serviceName, Server: server}, unused: make(chan struct{})}
+	m := newMember(ServerConfig{Name: serviceName, Server: server})
+	m.own = true
 	var err error
 	m.group, err = New(m.cfg, &Options{Logger: r.opts.Logger})
 	return m, err
@@ -65,31 +66,49 @@ func (r *Registry) Withheld() []PinChange {
 }
 
 // Approve accepts exactly these changes, as [Registry.Withheld] returned them, and lists their tools again. It fails, and
-// accepts none, if a server has offered something else since.
+// accepts none, if a server has offered something else since, and offers none of its users any more what is to be accepted.
 func (r *Registry) Approve(changes ...PinChange) error {
 	if r.pins == nil {
 		return errNoPins
 	}
-	if err := r.pins.Accept(changes...); err != nil {
+	if err := r.pins.Accept(r.Withheld(), changes...); err != nil {
 		return err
 	}
 	for _, c := range changes {
 		r.relist(c.Server)
 	}
+	if len(changes) > 0 {
+		r.changed()
+	}
 	return nil
 }
 
 // ApproveServer accepts tools of a server as they were last seen, by the server's names, or all of them and its
-// instructions if none are named.
+// instructions if none are named. Where its users have different tools, those that are withheld from any of them are
+// accepted, and none is forgotten.
 func (r *Registry) ApproveServer(server string, tools ...string) error {
 	if r.pins == nil {
 		return errNoPins
 	}
-	if err := r.pins.Approve(server, tools...); err != nil {
+	if err := r.pins.Approve(server, r.offers(server), tools...); err != nil {
 		return err
 	}
 	r.relist(server)
+	r.changed()
 	return nil
+}
+
+// offers returns what the lists of a server's users hold.
+func (r *Registry) offers(server string) offers {
+	var o offers
+	if m := r.fleet.Load().byName[server]; m != nil && m.group != nil {
+		c := m.group.catalogue
+		o.withheld = c.withheld()
+		c.mu.RLock()
+		defer c.mu.RUnlock()
+		o.same = !c.perUser() && len(c.lists) == 1
+	}
+	return o
 }
 
 var errNoPins = errors.New("mcpgroup: approving: nothing is pinned; set RegistryOptions.Pins")

@@ -19,9 +19,13 @@ type Tool struct {
 	Title        string // for people; may be empty
 	Description  string // for the model, freed of control and invisible characters
 
-	// InputSchema is the JSON Schema of the arguments, as the server sent it; its top level is an object. It must not be changed.
+	// InputSchema is the JSON Schema of the arguments; its top level is an object. Its texts (title, description, comments,
+	// examples and what JSON Schema does not define) are cleaned as Description is, all else is as the server sent it:
+	// arguments are checked and sent by the same names and values. A tool whose names or values have characters that nobody
+	// sees is left out ([Status.Problems]). It must not be changed.
 	InputSchema map[string]any
-	// OutputSchema is the JSON Schema of the structured result, or nil. It must not be changed.
+	// OutputSchema is the JSON Schema of the structured result, cleaned as InputSchema is, or nil: also where it could not
+	// be shown ([Status.Problems]). It must not be changed.
 	OutputSchema map[string]any
 
 	// Annotations are the server's hints, or nil. They are claims of the server: see [ServerConfig.Trusted].
@@ -65,6 +69,14 @@ func (t *Tool) Call(ctx context.Context, args any, opts ...CallOption) (*Result,
 	if t.group == nil {
 		panic("mcpgroup: Call on a Tool that no group listed")
 	}
+	if !t.group.visible(ctx, t) { // it was listed for somebody else, and no middleware is told of it
+		return nil, &Error{Op: "call", Server: t.Server, Tool: t.Name, Outcome: NotSent, Err: ErrToolNotFound}
+	}
+	return t.run(ctx, args, opts)
+}
+
+// run is Call of a tool of a group, which ctx may see.
+func (t *Tool) run(ctx context.Context, args any, opts []CallOption) (*Result, error) {
 	req := &CallRequest{Tool: t, Args: args}
 	req.Key, _ = session.FromContext(ctx)
 	for _, o := range opts {

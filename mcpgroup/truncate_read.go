@@ -18,8 +18,11 @@ const (
 	// trailerRoom is what [ReadPage.String] adds to a page, at most.
 	trailerRoom = 256
 	// Bounds of a search. RE2 takes time in proportion to text and program, and cannot be stopped within a piece.
-	maxPattern  = 512
-	maxProgram  = 1000
+	maxPattern = 512
+	maxProgram = 1000
+	// maxSearch bounds the bytes to search times the instructions of the program: at worst a second or two of one CPU. It
+	// leaves 32 instructions, which most expressions are content with, for the largest result that one user may keep.
+	maxSearch   = 128 << 20
 	searchPiece = 64 << 10
 	// searchOverlap is how long a match may be that is found for sure in a line longer than a piece.
 	searchOverlap = 1 << 10
@@ -124,7 +127,7 @@ func lineRange(text string, first, last int) (from, to int, err error) {
 
 // search sets the lines that match, each with the number of the line and the byte where the match begins.
 func (p *ReadPage) search(ctx context.Context, text, pattern string) error {
-	re, err := compilePattern(pattern)
+	re, err := compilePattern(pattern, len(text))
 	if err != nil {
 		return fmt.Errorf("mcpgroup: reading a result: pattern: %w", err)
 	}
@@ -156,8 +159,8 @@ func (p *ReadPage) search(ctx context.Context, text, pattern string) error {
 	return nil
 }
 
-// compilePattern refuses expressions that would take too long.
-func compilePattern(pattern string) (*regexp.Regexp, error) {
+// compilePattern refuses expressions that would take too long on a text of size bytes.
+func compilePattern(pattern string, size int) (*regexp.Regexp, error) {
 	if len(pattern) > maxPattern {
 		return nil, fmt.Errorf("it has more than %d bytes", maxPattern)
 	}
@@ -171,6 +174,9 @@ func compilePattern(pattern string) (*regexp.Regexp, error) {
 	}
 	if len(prog.Inst) > maxProgram {
 		return nil, errors.New("it is too complex; use fewer or smaller repetitions")
+	}
+	if most := maxSearch / max(size, 1); len(prog.Inst) > most {
+		return nil, fmt.Errorf("it is too complex for a result of %d bytes; use fewer or smaller repetitions, or read it by lines", size)
 	}
 	return regexp.Compile(pattern)
 }

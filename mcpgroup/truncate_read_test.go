@@ -105,6 +105,25 @@ func TestSearchingLongLines(t *testing.T) {
 	}
 }
 
+// The largest result that is kept takes simple expressions, and a smaller one takes more complex ones.
+func TestSearchesThatWouldTakeLongAreRefused(t *testing.T) {
+	const largest = 4 << 20
+	for pattern, simple := range map[string]bool{
+		"[ab]{900}c": false, `(?i)\pL{400}\d`: false, "(a|b){30}c": false,
+		"error|warning": true, `(?i)status[^0-9]*[45]\d\d`: true, `\d{4}-\d\d-\d\dT\d\d:\d\d`: true,
+	} {
+		for size, ok := range map[int]bool{0: true, 1000: true, 100_000: true, largest: simple, 100 * largest: false} {
+			if _, err := compilePattern(pattern, size); (err == nil) != ok || err != nil && !strings.Contains(err.Error(), "too complex for a result of") {
+				t.Errorf("%s in %d bytes: %v", pattern, size, err)
+			}
+		}
+	}
+	store, ctx, handle := kept(t, strings.Repeat("ab", 1<<20))
+	if page, err := store.ReadResult(ctx, handle, ReadQuery{Pattern: "[ab]{900}c"}); err == nil {
+		t.Errorf("searched to %+v", page)
+	}
+}
+
 func TestTheReadResultToolReadsAndExplains(t *testing.T) {
 	store, ctx, handle := kept(t, "alpha\nbeta\ngamma")
 	tool, call := store.readResultTool(ResultPolicy{})

@@ -11,9 +11,10 @@ import (
 	"strings"
 	"testing"
 
+	"net/http"
+
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"go.uber.org/goleak"
-	"net/http"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"time"
 
 	"github.com/mcpfleet/mcpfleet/internal/recovery"
@@ -89,7 +91,7 @@ func (w *Watcher) check(ctx context.Context) bool {
 		w.warn("watch: the configuration was not reloaded; the one before stays in effect", "error", err)
 	}
 	if w.opts.OnReload != nil {
-		if err := protect("OnReload", func() error { w.opts.OnReload(diff, err); return nil }); err != nil {
+		if err := w.protect("OnReload", func() error { w.opts.OnReload(diff, err); return nil }); err != nil {
 			w.warn("watch: OnReload failed", "error", err)
 		}
 	}
@@ -104,7 +106,7 @@ func (w *Watcher) load(ctx context.Context, c content) (mcpgroup.Diff, error) {
 	start := time.Now()
 	var cfg *mcpgroup.Config
 	var diff mcpgroup.Diff
-	err := protect("the reload", func() (err error) {
+	err := w.protect("the reload", func() (err error) {
 		if cfg, err = w.parse(c); err != nil {
 			return err
 		}
@@ -177,13 +179,29 @@ func (w *Watcher) follow() {
 
 // warn logs. A handler that panics is nobody's concern.
 func (w *Watcher) warn(msg string, args ...any) {
-	_ = protect("Logger", func() error { w.log.Warn(msg, args...); return nil })
+	_ = w.protect("Logger", func() error { w.log.Warn(msg, args...); return nil })
 }
 
 // protect calls a function that runs code of the host's. A panic in it, or runtime.Goexit, becomes an error.
-func protect(name string, f func() error) error {
-	_, err := recovery.Call(func() (struct{}, error) { return struct{}{}, f() }, func(value any, stack []byte) error {
+func (w *Watcher) protect(name string, f func() error) error {
+	_, err := recovery.Call(func() (struct{}, error) {
+		defer w.host.Store(w.host.Swap(goroutineID()))
+		return struct{}{}, f()
+	}, func(value any, stack []byte) error {
 		return &session.PanicError{Func: "watch: " + name, Value: value, Stack: stack}
 	})
 	return err
+}
+
+// goroutineID returns the number of the calling goroutine, or 0 should the runtime no longer tell. Nothing depends on it
+// but that a mistake is a panic where it would otherwise wait for ever.
+func goroutineID() uint64 {
+	var buf [64]byte // "goroutine 18 [running]:"
+	text, _ := bytes.CutPrefix(buf[:runtime.Stack(buf[:], false)], []byte("goroutine "))
+	number, _, _ := bytes.Cut(text, []byte(" "))
+	id, err := strconv.ParseUint(string(number), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return id
 }
