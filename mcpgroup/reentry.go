@@ -1,18 +1,10 @@
 package mcpgroup
 
-import (
-	"bytes"
-	"context"
-	"runtime"
-	"strconv"
-	"sync/atomic"
-)
+import "context"
 
 // holder is who changes the servers of a registry. A change calls the host, who may come back for another one: that would
-// wait for itself.
-type holder struct {
-	calling atomic.Uint64 // the goroutine that is in a callback without a context; 0 is none
-}
+// wait for itself. It can be told by the context of a callback that has one.
+type holder struct{ _ byte } // not empty, so that each has an address of its own
 
 type holderKey struct{}
 
@@ -21,20 +13,9 @@ func (h *holder) within(ctx context.Context) context.Context {
 	return context.WithValue(ctx, holderKey{}, h)
 }
 
-// call runs a callback of the host's that gets no context.
-func (h *holder) call(fn func()) {
-	h.calling.Store(goroutineID())
-	defer h.calling.Store(0)
-	fn()
-}
-
-// calls reports whether ctx, or this goroutine, is that of a callback that h waits for.
+// calls reports whether ctx is that of a callback that h waits for.
 func (h *holder) calls(ctx context.Context) bool {
-	if h == nil {
-		return false
-	}
-	calling := h.calling.Load()
-	return ctx.Value(holderKey{}) == h || calling != 0 && calling == goroutineID()
+	return h != nil && ctx.Value(holderKey{}) == h
 }
 
 // lock waits until nobody else changes the servers, at most until ctx ends or the registry is closed. op is what for.
@@ -67,17 +48,4 @@ func (r *Registry) lock(ctx context.Context, op string) (*holder, error) {
 func (r *Registry) unlock() {
 	r.holder.Store(nil)
 	<-r.change
-}
-
-// goroutineID returns the number of the calling goroutine, or 0 should the runtime no longer tell. Nothing depends on it
-// but that a mistake is a panic where it would otherwise wait for ever.
-func goroutineID() uint64 {
-	var buf [64]byte // "goroutine 18 [running]:"
-	text, _ := bytes.CutPrefix(buf[:runtime.Stack(buf[:], false)], []byte("goroutine "))
-	number, _, _ := bytes.Cut(text, []byte(" "))
-	id, err := strconv.ParseUint(string(number), 10, 64)
-	if err != nil {
-		return 0
-	}
-	return id
 }

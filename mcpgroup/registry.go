@@ -65,7 +65,7 @@ type RegistryOptions struct {
 
 	// Options gives the code parts of a server's group. The default is none. Where it sets no Logger the registry's is
 	// used, and where it sets no Auth the one that follows from Secrets and OAuth. It may close the registry, but neither it
-	// nor OAuth may change the servers of the registry, whose change waits for it: that panics.
+	// nor OAuth may change the servers of the registry, whose change waits for it: that would wait until its context ends.
 	Options func(ServerConfig) (*Options, error)
 	// Secrets has the credentials that are referred to by id: of servers ([ServerConfig.Credential]), of agents and of
 	// requests.
@@ -261,8 +261,8 @@ func (r *Registry) enter(ctx context.Context, server string) (*member, error) {
 	}
 }
 
-// build makes the member of a server. It connects to nothing. The caller holds change, as h.
-func (r *Registry) build(h *holder, cfg ServerConfig) (*member, error) {
+// build makes the member of a server. It connects to nothing. The caller holds change.
+func (r *Registry) build(cfg ServerConfig) (*member, error) {
 	cfg = cfg.clone() // the caller may change a map, and reload
 	m := newMember(cfg)
 	if !validServerName(cfg.Name) {
@@ -273,9 +273,7 @@ func (r *Registry) build(h *holder, cfg ServerConfig) (*member, error) {
 	}
 	var opts Options
 	if r.opts.Options != nil {
-		var o *Options
-		var err error
-		h.call(func() { o, err = r.opts.Options(cfg.clone()) })
+		o, err := r.opts.Options(cfg.clone())
 		if err != nil {
 			return nil, &ConfigError{Server: cfg.Name, Field: "Options", Reason: redact(err)}
 		}
@@ -286,7 +284,7 @@ func (r *Registry) build(h *holder, cfg ServerConfig) (*member, error) {
 	if opts.Logger == nil {
 		opts.Logger = r.opts.Logger
 	}
-	if err := r.authorize(h, cfg, &opts); err != nil {
+	if err := r.authorize(cfg, &opts); err != nil {
 		return nil, err
 	}
 	m.chain = opts.Auth
@@ -309,7 +307,7 @@ func (r *Registry) build(h *holder, cfg ServerConfig) (*member, error) {
 }
 
 // authorize gives a server its chain.
-func (r *Registry) authorize(h *holder, cfg ServerConfig, opts *Options) error {
+func (r *Registry) authorize(cfg ServerConfig, opts *Options) error {
 	own := cfg.Credential != "" || len(cfg.OAuth) > 0
 	if opts.Auth != nil || opts.Headers != nil || opts.Env != nil || opts.Fingerprint != nil {
 		if own {
@@ -329,7 +327,7 @@ func (r *Registry) authorize(h *holder, cfg ServerConfig, opts *Options) error {
 			return &ConfigError{Server: cfg.Name, Field: "OAuth", Reason: "is set, and RegistryOptions.OAuth is not"}
 		}
 		var err error
-		h.call(func() { chain.OAuth, err = r.opts.OAuth(cfg.clone()) })
+		chain.OAuth, err = r.opts.OAuth(cfg.clone())
 		if err != nil {
 			return &ConfigError{Server: cfg.Name, Field: "OAuth", Reason: redact(err)}
 		}

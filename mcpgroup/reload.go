@@ -129,7 +129,7 @@ func (r *Registry) apply(ctx context.Context, h *holder, configs []ServerConfig)
 		}
 		if m == nil {
 			var err error
-			if m, err = r.build(h, cfg); err != nil {
+			if m, err = r.build(cfg); err != nil {
 				errs = append(errs, err)
 				continue
 			}

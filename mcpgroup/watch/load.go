@@ -9,8 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
-	"strconv"
 	"time"
 
 	"github.com/mcpfleet/mcpfleet/internal/recovery"
@@ -91,7 +89,7 @@ func (w *Watcher) check(ctx context.Context) bool {
 		w.warn("watch: the configuration was not reloaded; the one before stays in effect", "error", err)
 	}
 	if w.opts.OnReload != nil {
-		if err := w.protect("OnReload", func() error { w.opts.OnReload(diff, err); return nil }); err != nil {
+		if err := protect("OnReload", func() error { w.opts.OnReload(diff, err); return nil }); err != nil {
 			w.warn("watch: OnReload failed", "error", err)
 		}
 	}
@@ -106,7 +104,7 @@ func (w *Watcher) load(ctx context.Context, c content) (mcpgroup.Diff, error) {
 	start := time.Now()
 	var cfg *mcpgroup.Config
 	var diff mcpgroup.Diff
-	err := w.protect("the reload", func() (err error) {
+	err := protect("the reload", func() (err error) {
 		if cfg, err = w.parse(c); err != nil {
 			return err
 		}
@@ -179,29 +177,13 @@ func (w *Watcher) follow() {
 
 // warn logs. A handler that panics is nobody's concern.
 func (w *Watcher) warn(msg string, args ...any) {
-	_ = w.protect("Logger", func() error { w.log.Warn(msg, args...); return nil })
+	_ = protect("Logger", func() error { w.log.Warn(msg, args...); return nil })
 }
 
 // protect calls a function that runs code of the host's. A panic in it, or runtime.Goexit, becomes an error.
-func (w *Watcher) protect(name string, f func() error) error {
-	_, err := recovery.Call(func() (struct{}, error) {
-		defer w.host.Store(w.host.Swap(goroutineID()))
-		return struct{}{}, f()
-	}, func(value any, stack []byte) error {
+func protect(name string, f func() error) error {
+	_, err := recovery.Call(func() (struct{}, error) { return struct{}{}, f() }, func(value any, stack []byte) error {
 		return &session.PanicError{Func: "watch: " + name, Value: value, Stack: stack}
 	})
 	return err
-}
-
-// goroutineID returns the number of the calling goroutine, or 0 should the runtime no longer tell. Nothing depends on it
-// but that a mistake is a panic where it would otherwise wait for ever.
-func goroutineID() uint64 {
-	var buf [64]byte // "goroutine 18 [running]:"
-	text, _ := bytes.CutPrefix(buf[:runtime.Stack(buf[:], false)], []byte("goroutine "))
-	number, _, _ := bytes.Cut(text, []byte(" "))
-	id, err := strconv.ParseUint(string(number), 10, 64)
-	if err != nil {
-		return 0
-	}
-	return id
 }

@@ -24,7 +24,7 @@ type Options struct {
 	Edit func(*mcpgroup.Config) error
 	// OnReload is told of every reload after the one of File itself: what it changed, which is nothing if no server
 	// differs, or why nothing has changed. It is called by one goroutine, with the new configuration in effect, and
-	// the next reload waits for it. It must not call [Watcher.Close], which would wait for it and panics; ending the context of File
+	// the next reload waits for it. It must not call [Watcher.Close], which would wait for it; ending the context of File
 	// stops the watcher as well. A panic in it is logged.
 	OnReload func(mcpgroup.Diff, error)
 	// Logger receives failed reloads and what the file holds that is not known. nil is silent.

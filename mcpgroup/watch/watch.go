@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/mcpfleet/mcpfleet/mcpgroup"
@@ -24,7 +23,6 @@ type Watcher struct {
 	stop   context.CancelFunc
 	done   chan struct{} // closed when run has returned
 	events *events       // nil if there are none
-	host   atomic.Uint64 // the goroutine that runs code of the host's; 0 is none
 
 	// Of the goroutine of run, and of File before it.
 	seen  fingerprint // what the last attempt found
@@ -150,12 +148,9 @@ func (w *Watcher) Status() Status {
 }
 
 // Close stops watching and returns when a reload that is under way has ended, which it does soon. The registry stays as it
-// is. Close may be called more than once; its error is always nil. It panics in a callback of the watcher, which it would
-// wait for.
+// is. Close may be called more than once; its error is always nil. It must not be called in a callback of the watcher,
+// which it waits for.
 func (w *Watcher) Close() error {
-	if host := w.host.Load(); host != 0 && host == goroutineID() {
-		panic("watch: Close in a callback of the watcher would wait for itself; end the context of File instead")
-	}
 	w.stop()
 	<-w.done
 	return nil
