@@ -55,6 +55,15 @@ type tracker struct {
 	// list again until it has come.
 	lagging  atomic.Bool
 	fetching atomic.Bool // while it lags, somebody asks for it in the background
+
+	// failed is what a registry's last fetch failed with, unless that is one user's own: nil if it did not. It is told to those
+	// who see the list, for what fails for one user need not fail for another.
+	failed atomic.Pointer[failedListing]
+}
+
+type failedListing struct {
+	err error
+	at  time.Time
 }
 
 // listing is a tool list and how long it holds.

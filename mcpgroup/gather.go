@@ -50,11 +50,14 @@ func (r *Registry) gatherFrom(f *fleet, ctx context.Context, scope *AgentView) (
 	for i, m := range members {
 		t, known, good, err := m.group.peek(ctx)
 		lists[i] = known
-		switch failed := m.failure(t); {
-		case errors.Is(err, ErrClosed) && r.fleet.Load() != f:
-			return nil, nil, true
-		case err != nil:
+		if err != nil {
+			if errors.Is(err, ErrClosed) && r.fleet.Load() != f {
+				return nil, nil, true
+			}
 			unavailable[m.cfg.Name] = err
+			continue
+		}
+		switch failed := t.failed.Load(); {
 		case good:
 		case failed != nil && time.Since(failed.at) < minRefresh: // as often as a list is fetched, and no more
 			if known == nil {
@@ -129,10 +132,10 @@ func (r *Registry) gatherFrom(f *fleet, ctx context.Context, scope *AgentView) (
 var errGone = errors.New("mcpgroup: the server was replaced or removed")
 
 func lags(m *member, t *tracker) error {
-	if failed := m.failure(t); failed != nil {
+	if failed := t.failed.Load(); failed != nil {
 		return failed.err
 	}
-	return &Error{Op: "list tools", Server: m.cfg.Name, Outcome: NotSent, Err: errLagging}
+	return m.lags
 }
 
 var errLagging = errors.New("the server has not answered yet; its tools are listed once it has")
@@ -150,9 +153,9 @@ func (r *Registry) fetch(ctx context.Context, m *member, t *tracker) (*toolList,
 	switch {
 	case err == nil:
 		t.lagging.Store(false)
-		m.failed(t, nil)
+		t.failed.Store(nil)
 	case !personal(err): // what is one user's own is not told to others
-		m.failed(t, err)
+		t.failed.Store(&failedListing{err, time.Now()})
 	}
 	return l, err
 }

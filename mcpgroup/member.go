@@ -4,8 +4,6 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
-	"time"
-	"weak"
 
 	"github.com/mcpfleet/mcpfleet/auth"
 	"github.com/mcpfleet/mcpfleet/session"
@@ -21,52 +19,23 @@ type member struct {
 
 	live atomic.Bool // it is part of the registry: what happens to it is a change
 
+	lags error // that it has not answered yet: every listing may have to say so
+
 	left   chan struct{} // closed once it is retired
 	unused chan struct{} // closed once it is retired and nothing is under way
 
 	// mu guards all below. Nothing that can block runs while it is held.
-	mu       sync.Mutex
-	users    int  // operations under way
-	retired  bool // no new operations
-	failures map[weak.Pointer[tracker]]*failedListing
-	news     news
+	mu      sync.Mutex
+	users   int  // operations under way
+	retired bool // no new operations
+	news    news
 }
 
 func newMember(cfg ServerConfig) *member {
-	return &member{cfg: cfg, left: make(chan struct{}), unused: make(chan struct{})}
-}
-
-// failedListing is what the last fetch of a list failed with, for a reason that is not one user's own.
-type failedListing struct {
-	err error
-	at  time.Time
-}
-
-// failed notes what a fetch of t failed with; nil is that it did not. It is told to those who see the list: what fails for
-// one user need not fail for another.
-func (m *member) failed(t *tracker, err error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if err == nil {
-		delete(m.failures, weak.Make(t))
-		return
+	return &member{
+		cfg: cfg, lags: &Error{Op: "list tools", Server: cfg.Name, Outcome: NotSent, Err: errLagging},
+		left: make(chan struct{}), unused: make(chan struct{}),
 	}
-	for p := range m.failures {
-		if p.Value() == nil {
-			delete(m.failures, p)
-		}
-	}
-	if m.failures == nil {
-		m.failures = map[weak.Pointer[tracker]]*failedListing{}
-	}
-	m.failures[weak.Make(t)] = &failedListing{err, time.Now()}
-}
-
-// failure returns what the last fetch of t failed with, or nil.
-func (m *member) failure(t *tracker) *failedListing {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.failures[weak.Make(t)]
 }
 
 // list lists the tools for the user of ctx. It is called on goroutines of the registry, where a panic in what the host

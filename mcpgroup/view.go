@@ -66,20 +66,6 @@ func (v *view) hash(kept []bool) string {
 
 func hashText(sum []byte) string { return hex.EncodeToString(sum[:16]) }
 
-// of reports whether v is about the same members in the same order, which the lists alone do not tell: a nil list is as
-// good as another.
-func (v *view) of(members []*member) bool {
-	if len(v.members) != len(members) {
-		return false
-	}
-	for _, m := range members {
-		if v.members[m.cfg.Name] != m {
-			return false
-		}
-	}
-	return true
-}
-
 func newView(r *Registry, members []*member, lists []*toolList) *view {
 	v := &view{lists: lists, order: members, members: make(map[string]*member, len(members)), byName: map[string]*Tool{}, about: map[string]string{}}
 	var requests []nameRequest

@@ -58,7 +58,7 @@ func (vs *views) remembered() []*view {
 // find returns a remembered view, or nil. It is called with mu held, as are add and forget.
 func (vs *views) find(key uint64, members []*member, lists []*toolList) *view {
 	for _, v := range vs.known[key] {
-		if slices.Equal(v.lists, lists) && v.of(members) {
+		if slices.Equal(v.lists, lists) && slices.Equal(v.order, members) { // a nil list is as good as another
 			return v
 		}
 	}
