@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
-	"runtime/debug"
 
 	"github.com/mcpfleet/mcpfleet/internal/recovery"
 )
@@ -82,33 +81,15 @@ func (s *Selector) embedDocuments(ctx context.Context, entries []*entry) ([][]fl
 // await calls code that is not ours, and returns when that does or ctx ends. What ignores ctx goes on in its goroutine, and
 // nobody waits for it. A panic becomes an error.
 func await[T any](ctx context.Context, name string, f func() (T, error)) (T, error) {
-	type answer struct {
-		value T
-		err   error
-	}
-	answered := make(chan answer, 1)
-	go func() {
-		a := answer{err: fmt.Errorf("%s ended its goroutine", name)}
-		defer func() {
-			if value := recover(); value != nil {
-				a.err = fmt.Errorf("%s panicked: %v\n%s", name, value, debug.Stack())
-			}
-			answered <- a
-		}()
-		a.value, a.err = f()
-	}()
-	select {
-	case a := <-answered:
-		return a.value, a.err
-	case <-ctx.Done():
-		var none T
-		return none, ctx.Err()
-	}
+	return recovery.Await(ctx, f, func(value any, stack []byte) error {
+		if value == nil {
+			return fmt.Errorf("%s ended its goroutine", name)
+		}
+		return fmt.Errorf("%s panicked: %v\n%s", name, value, stack)
+	})
 }
 
 // protect calls code that is not ours and that must have ended before anything else is done. A panic in it becomes an error.
 func protect[T any](name string, f func() (T, error)) (T, error) {
-	return recovery.Call(f, func(value any, stack []byte) error {
-		return fmt.Errorf("%s panicked: %v\n%s", name, value, stack)
-	})
+	return await(context.Background(), name, f)
 }

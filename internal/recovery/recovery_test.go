@@ -2,6 +2,7 @@ package recovery
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"runtime"
@@ -37,4 +38,24 @@ func TestCallSurvivesWhateverTheFunctionDoes(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestNobodyWaitsForWhatIgnoresItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	begun, release, left := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	go func() {
+		<-begun
+		cancel()
+	}()
+	v, err := Await(ctx, func() (int, error) {
+		defer close(left)
+		close(begun)
+		<-release
+		return 1, nil
+	}, func(any, []byte) error { return errors.New("ended") })
+	if v != 0 || !errors.Is(err, context.Canceled) {
+		t.Errorf("%d, %v; want 0 and the error of the context", v, err)
+	}
+	close(release)
+	<-left
 }

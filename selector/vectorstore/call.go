@@ -30,28 +30,18 @@ func call[T any](ctx context.Context, slots chan struct{}, op string, f func() (
 	case <-ctx.Done():
 		return v, &opError{op, ctx.Err()}
 	}
-	type answer struct {
-		v   T
-		err error
-	}
-	answered := make(chan answer, 1)
-	go func() {
+	v, err = recovery.Await(ctx, func() (T, error) {
 		defer func() { <-slots }()
-		v, err := recovery.Call(f, func(value any, _ []byte) error {
-			if value == nil {
-				return fmt.Errorf("the store ended its goroutine")
-			}
-			return fmt.Errorf("the store panicked: %v", value)
-		})
-		answered <- answer{v, err}
-	}()
-	select {
-	case a := <-answered:
-		if a.err != nil {
-			return v, &opError{op, a.err}
+		return f()
+	}, func(value any, _ []byte) error {
+		if value == nil {
+			return fmt.Errorf("the store ended its goroutine")
 		}
-		return a.v, nil
-	case <-ctx.Done():
-		return v, &opError{op, ctx.Err()}
+		return fmt.Errorf("the store panicked: %v", value)
+	})
+	if err != nil {
+		var none T
+		return none, &opError{op, err}
 	}
+	return v, nil
 }
