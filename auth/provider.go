@@ -16,8 +16,8 @@ import (
 // 2.1. Implementations are safe for concurrent use.
 type TokenProvider interface {
 	// Token returns the access token of the user, without a scheme, refreshed if it is about to expire. It is sent as a
-	// bearer token. The zero Secret
-	// says that there is none yet: the request is sent without, and the server's refusal says what is needed.
+	// bearer token. The zero Secret says that there is none yet: the request is sent without, and the server's refusal says
+	// what is needed.
 	Token(ctx context.Context, key session.Key) (Secret, error)
 	// Refused is told that the server refused a request. It obtains what it can and reports whether the request should
 	// be sent once more. However many callers are refused at once, one refresh serves them all. An error, such as an

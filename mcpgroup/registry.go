@@ -327,8 +327,7 @@ func (r *Registry) authorize(cfg ServerConfig, opts *Options) error {
 			return &ConfigError{Server: cfg.Name, Field: "OAuth", Reason: "is set, and RegistryOptions.OAuth is not"}
 		}
 		var err error
-		chain.OAuth, err = r.opts.OAuth(cfg.clone())
-		if err != nil {
+		if chain.OAuth, err = r.opts.OAuth(cfg.clone()); err != nil {
 			return &ConfigError{Server: cfg.Name, Field: "OAuth", Reason: redact(err)}
 		}
 	}
@@ -425,8 +424,8 @@ func (r *Registry) background(fn func()) bool {
 	return true
 }
 
-// Close ends every call and every session, and a change of the servers that is under way. It returns the errors of servers that could not be closed in order. It may be
-// called more than once.
+// Close ends every call and every session, and a change of the servers that is under way. It returns the errors of servers
+// that could not be closed in order. It may be called more than once.
 func (r *Registry) Close() error {
 	if !r.closed.CompareAndSwap(false, true) {
 		<-r.down

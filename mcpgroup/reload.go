@@ -26,8 +26,8 @@ func (d Diff) Empty() bool { return len(d.Added)+len(d.Removed)+len(d.Updated) =
 // a server that was replaced or removed go on to their end, for at most [RegistryOptions.DrainTimeout]; then its sessions
 // are closed. Tools that were listed before go to the new server of that name.
 //
-// Changes wait for each other. One in a callback of another one, such as [RegistryOptions.Options] or what connects to a
-// required server, would wait for itself: it panics.
+// Changes wait for each other. One in a callback of another one would wait for itself: it panics in what connects to a
+// required server, whose context tells, and waits until its own context ends in [RegistryOptions.Options].
 func (r *Registry) Reload(ctx context.Context, cfg *Config) (Diff, error) {
 	h, err := r.lock(ctx, "Reload")
 	if err != nil {
