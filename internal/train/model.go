@@ -124,9 +124,7 @@ func (m *model) folded(share float32) *model {
 
 // add adds the vectors of other, which is folded as m is.
 func (m *model) add(other *model) {
-	for i, x := range other.vec {
-		m.vec[i] += x
-	}
+	vek32.Add_Inplace(m.vec, other.vec)
 	for r, trained := range other.trained {
 		m.trained[r] = m.trained[r] || trained
 	}

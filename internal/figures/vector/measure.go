@@ -3,8 +3,9 @@ package main
 import (
 	"math/rand/v2"
 	"runtime"
-	"slices"
 	"time"
+
+	"github.com/mcpfleet/mcpfleet/internal/figures"
 )
 
 const (
@@ -46,7 +47,7 @@ func (r race) run() result {
 			for l := range times {
 				times[l] = timed(search, searches[i])
 			}
-			res[i] = append(res[i], median(times))
+			res[i] = append(res[i], figures.Median(times))
 		}
 	}
 	return res
@@ -67,15 +68,10 @@ func (r result) ratio(a, b int) float64 {
 	for i := range ratios {
 		ratios[i] = float64(r[a][i]) / float64(r[b][i])
 	}
-	return median(ratios)
+	return figures.Median(ratios)
 }
 
 // median returns the median time of an engine.
 func (r result) median(engine int) time.Duration {
-	return median(slices.Clone(r[engine]))
-}
-
-func median[T float64 | time.Duration](s []T) T {
-	slices.Sort(s)
-	return s[len(s)/2]
+	return figures.Median(r[engine])
 }
