@@ -33,7 +33,7 @@ func main() {
 		t.Note("vek is not accelerated on this processor: only its fallback was measured")
 	}
 	withoutAVX2(t)
-	t.Note("one core, process CPU time; those compared take turns of %v, of which the median lap counts; ratios are medians over the rounds", turn)
+	t.Note("one core, process CPU time; those compared take turns of %v; a ratio is that of the fastest laps of %v or of one search, which neighbours disturb least; typical are the medians of the laps, as in the notes", turn, lap)
 	t.Exit()
 }
 
