@@ -78,9 +78,7 @@ func (g *MCPFunctionGroup) invoke(ctx context.Context, req *CallRequest) (*Resul
 // run sends the call once. The params are new for every attempt: the SDK writes into them.
 func (req *CallRequest) run(ctx context.Context, c *conn) (err error) {
 	if set := req.Tool.headers; set != nil {
-		if err := c.primeHeaders(ctx, set); err != nil {
-			return err
-		}
+		c.mirror(set)
 	}
 	req.answer, err = c.cs.CallTool(ctx, &mcp.CallToolParams{
 		Meta: maps.Clone(req.options.meta), Name: req.Tool.OriginalName, Arguments: req.checked,

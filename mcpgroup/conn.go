@@ -12,6 +12,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/mcpfleet/mcpfleet/auth"
+	"github.com/mcpfleet/mcpfleet/internal/lines"
 	"github.com/mcpfleet/mcpfleet/internal/mcphttp"
 	"github.com/mcpfleet/mcpfleet/internal/stdio"
 	"github.com/mcpfleet/mcpfleet/session"
@@ -32,7 +33,8 @@ type conn struct {
 
 	lends string // the server's name, if what requests bring for it is lent to it; see lend
 
-	// headerTools is the set of tools the SDK was last told to send x-mcp-header parameters for.
+	http *mcphttp.Transport // nil unless streamable HTTP
+	// headerTools is the set of tools that http was last told to send x-mcp-header parameters for.
 	headerTools atomic.Pointer[headerTools]
 
 	// mu guards the list of running attempts and closing. Nothing that can block runs while it is held.
@@ -276,19 +278,8 @@ func (p *pipe) Close() error {
 	return err
 }
 
-// transport is p as the SDK's transport. It bounds no message: [stdio.Process] does, with an error that can be told from
-// others, and what a server of this process sends is in memory anyway.
-func (p *pipe) transport() mcp.Transport {
-	return &mcp.IOTransport{Reader: p, Writer: nopWriteCloser{p}, MaxLineLength: -1}
-}
-
-// nopWriteCloser leaves closing to the reader's side: the SDK closes both.
-type nopWriteCloser struct{ io.Writer }
-
-func (nopWriteCloser) Close() error { return nil }
-
 // inMemory returns the two ends of a connection within this process.
 func inMemory() (client *pipe, server mcp.Transport) {
 	c, s := net.Pipe()
-	return &pipe{r: c, w: c}, &mcp.IOTransport{Reader: s, Writer: s}
+	return &pipe{r: c, w: c}, lines.Transport{Stream: s}
 }

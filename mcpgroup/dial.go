@@ -10,6 +10,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/mcpfleet/mcpfleet/auth"
+	"github.com/mcpfleet/mcpfleet/internal/lines"
 	"github.com/mcpfleet/mcpfleet/internal/mcphttp"
 	"github.com/mcpfleet/mcpfleet/internal/stdio"
 	"github.com/mcpfleet/mcpfleet/session"
@@ -208,7 +209,7 @@ func (g *MCPFunctionGroup) transport(ctx context.Context, c *conn) (mcp.Transpor
 		}
 		c.proc = proc
 		c.pipe = &pipe{r: proc.Stdout(), w: proc.Stdin()}
-		return g.observed(c.pipe.transport()), nil
+		return g.observed(lines.Transport{Stream: c.pipe}), nil
 
 	case TransportInMemory:
 		server := g.cfg.Server
@@ -230,28 +231,15 @@ func (g *MCPFunctionGroup) transport(ctx context.Context, c *conn) (mcp.Transpor
 		if _, err := server.Connect(c.life, far, nil); err != nil {
 			return nil, err
 		}
-		return g.observed(c.pipe.transport()), nil
+		return g.observed(lines.Transport{Stream: c.pipe}), nil
 
 	case TransportSSE:
 		return g.observed(&mcp.SSEClientTransport{Endpoint: g.cfg.URL, HTTPClient: g.chain.Client(), MaxEventSize: g.chain.MaxEvent()}), nil
 
 	default:
-		return &mcp.StreamableClientTransport{
-			Endpoint: g.cfg.URL, HTTPClient: g.httpClient(c), MaxEventSize: g.chain.MaxEvent(),
-			DisableStandaloneSSE: !g.streams(),
-		}, nil
+		c.http = &mcphttp.Transport{Chain: g.chain, RoundTripper: &identified{g.chain.RoundTripper(), c.life}, Listen: g.streams()}
+		return g.observed(c.http), nil
 	}
-}
-
-// httpClient returns the client for c. The SDK opens the stream for notifications of 2026-07-28 with a context of
-// its own, which names no user; such requests get what the connection has kept, which on a shared one is nobody.
-func (g *MCPFunctionGroup) httpClient(c *conn) *http.Client {
-	h := *g.chain.Client()
-	h.Transport = &identified{h.Transport, c.life}
-	if g.pins != nil {
-		h.Transport = wireTripper{h.Transport}
-	}
-	return &h
 }
 
 // observed returns t so that lists can be seen as they come over the wire, if they are pinned.
@@ -262,6 +250,8 @@ func (g *MCPFunctionGroup) observed(t mcp.Transport) mcp.Transport {
 	return wireTransport{t}
 }
 
+// identified sends the requests of a connection. Streams outlive the calls that open them, so their contexts name no user;
+// they get what the connection has kept, which on a shared one is nobody.
 type identified struct {
 	next http.RoundTripper
 	life *lifetime

@@ -66,9 +66,6 @@ func captureLists(next mcp.MethodHandler) mcp.MethodHandler {
 		if method == "tools/call" {
 			return next(ctx, method, req)
 		}
-		if set, ok := ctx.Value(headerToolsKey{}).(*headerTools); ok && method == "tools/list" {
-			return &mcp.ListToolsResult{Tools: set.tools}, nil // nothing is sent; see primeHeaders
-		}
 		res, err := next(ctx, method, req)
 		c, ok := ctx.Value(capturedKey{}).(*captured)
 		if err != nil || !ok {
@@ -77,7 +74,7 @@ func captureLists(next mcp.MethodHandler) mcp.MethodHandler {
 		c.result = res
 		switch r := res.(type) {
 		case *mcp.ListToolsResult:
-			return &mcp.ListToolsResult{Tools: withHeaderParams(r.Tools)}, nil
+			return &mcp.ListToolsResult{Tools: withHeaderParams(r.Tools)}, nil // the SDK checks the annotations
 		case *mcp.ListPromptsResult:
 			return &mcp.ListPromptsResult{}, nil
 		case *mcp.ListResourcesResult:
@@ -91,22 +88,15 @@ func captureLists(next mcp.MethodHandler) mcp.MethodHandler {
 	}
 }
 
-// headerTools are the tools of a list whose parameters travel as HTTP headers too (SEP-2243, x-mcp-header). The SDK
-// adds those headers only for tools that the session itself has listed.
+// headerTools are the tools of a list whose parameters travel as HTTP headers too (SEP-2243, x-mcp-header).
 type headerTools struct{ tools []*mcp.Tool }
 
-type headerToolsKey struct{}
-
-// primeHeaders tells c's SDK session of the tools in set, without a request to the server.
-func (c *conn) primeHeaders(ctx context.Context, set *headerTools) error {
-	if !c.stateless() || c.headerTools.Load() == set {
-		return nil
+// mirror tells c's transport of the tools in set, which another session may have listed.
+func (c *conn) mirror(set *headerTools) {
+	if c.http != nil && c.headerTools.Load() != set {
+		c.http.Mirror(set.tools)
+		c.headerTools.Store(set)
 	}
-	if _, err := c.cs.ListTools(context.WithValue(ctx, headerToolsKey{}, set), nil); err != nil {
-		return err
-	}
-	c.headerTools.Store(set)
-	return nil
 }
 
 func withHeaderParams(tools []*mcp.Tool) (with []*mcp.Tool) {

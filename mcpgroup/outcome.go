@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"syscall"
 	"time"
 
@@ -31,9 +30,6 @@ type verdict struct {
 
 // codeUnsupportedVersion is the answer to a request in a revision the server does not speak (MCP 2026-07-28, basic).
 const codeUnsupportedVersion = -32022
-
-// errRejected is what the SDK wraps every error of the HTTP round trip in. It is not the server's.
-var errRejected = &jsonrpc.Error{Code: -32005}
 
 // classify judges the error of an attempt on c. The one rule that matters: an outcome is NotSent only on proof. What the
 // SDK says of an error is no proof, so the transport is asked (see [conn.sent]).
@@ -73,7 +69,7 @@ func classify(c *conn, a *attempt, err error) verdict {
 		header   *mcphttp.HeaderError
 		redirect *mcphttp.RedirectError
 		rpc      *jsonrpc.Error
-		trip     *url.Error
+		send     *mcphttp.SendError
 	)
 	switch {
 	case errors.As(err, &status):
@@ -95,7 +91,7 @@ func classify(c *conn, a *attempt, err error) verdict {
 		return verdict{outcome: NotSent, lost: true, again: true, err: &UnavailableError{Err: err}}
 	case errors.Is(err, mcp.ErrSessionMissing):
 		return verdict{outcome: unproven, lost: true, again: true, err: err}
-	case errors.Is(err, errRejected) && (!sent || errors.As(err, &trip)): // else the code is the server's own
+	case errors.As(err, &send):
 		if !sent {
 			var certificate *tls.CertificateVerificationError
 			return verdict{outcome: NotSent, again: !errors.As(err, &certificate), err: &UnavailableError{Err: err}}

@@ -1,15 +1,12 @@
 package mcpgroup
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
-	"mime"
-	"net/http"
 	"reflect"
 	"sync"
+	"sync/atomic"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -21,15 +18,12 @@ import (
 // What is captured is not taken on trust: see rawTools. A server that answers in an unusual way is not captured and its
 // tools cannot be pinned, and that is all that it gets.
 type wireCapture struct {
-	mu     sync.Mutex
-	id     jsonrpc.ID // of the request
-	result json.RawMessage
+	result atomic.Pointer[json.RawMessage]
 }
 
 type wireCaptureKey struct{}
 
-// captureWire returns a context for one request whose result is wanted raw. The connection must be made by wireTransport
-// or, for streamable HTTP, its client must use wireTripper.
+// captureWire returns a context for one request whose result is wanted raw. The connection must be made by wireTransport.
 func captureWire(ctx context.Context) (context.Context, *wireCapture) {
 	w := &wireCapture{}
 	return context.WithValue(ctx, wireCaptureKey{}, w), w
@@ -42,24 +36,10 @@ func wireCaptureOf(ctx context.Context) *wireCapture {
 
 // Result returns the raw result, or nil.
 func (w *wireCapture) Result() json.RawMessage {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.result
-}
-
-func (w *wireCapture) asked(id jsonrpc.ID) {
-	w.mu.Lock()
-	w.id = id
-	w.mu.Unlock()
-}
-
-// answered keeps the first result of the request, as the SDK does.
-func (w *wireCapture) answered(resp *jsonrpc.Response) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.id.IsValid() && resp.ID == w.id && w.result == nil && resp.Error == nil {
-		w.result = bytes.Clone(resp.Result)
+	if p := w.result.Load(); p != nil {
+		return *p
 	}
+	return nil
 }
 
 // wireTransport lets the results of a connection be captured. It must not be used with [mcp.StreamableClientTransport],
@@ -88,7 +68,6 @@ func (c *wireConn) Write(ctx context.Context, m jsonrpc.Message) error {
 	if w == nil || !ok || !req.IsCall() {
 		return c.Connection.Write(ctx, m)
 	}
-	w.asked(req.ID)
 	c.mu.Lock()
 	c.waiting[req.ID] = w
 	c.mu.Unlock()
@@ -108,130 +87,11 @@ func (c *wireConn) Read(ctx context.Context) (jsonrpc.Message, error) {
 		w := c.waiting[resp.ID]
 		delete(c.waiting, resp.ID)
 		c.mu.Unlock()
-		if w != nil {
-			w.answered(resp)
+		if w != nil && resp.Error == nil {
+			w.result.Store(&resp.Result)
 		}
 	}
 	return m, err
-}
-
-// wireTripper lets the results of a streamable HTTP client be captured. next must bound the bodies of answers.
-type wireTripper struct{ next http.RoundTripper }
-
-func (t wireTripper) RoundTrip(r *http.Request) (*http.Response, error) {
-	w := wireCaptureOf(r.Context())
-	if w == nil {
-		return t.next.RoundTrip(r)
-	}
-	if r.Method == http.MethodPost { // a GET resumes the answer to a POST
-		id, ok := requestID(r)
-		if !ok {
-			return t.next.RoundTrip(r)
-		}
-		w.asked(id)
-	}
-	resp, err := t.next.RoundTrip(r)
-	if err != nil {
-		return resp, err
-	}
-	switch kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind {
-	case "application/json":
-		resp.Body = &tappedBody{ReadCloser: resp.Body, tap: &messageTap{w: w, whole: true}}
-	case "text/event-stream":
-		resp.Body = &tappedBody{ReadCloser: resp.Body, tap: &messageTap{w: w}}
-	}
-	return resp, nil
-}
-
-// requestID returns the id of the call that r carries.
-func requestID(r *http.Request) (id jsonrpc.ID, ok bool) {
-	if r.GetBody == nil {
-		return id, false
-	}
-	body, err := r.GetBody()
-	if err != nil {
-		return id, false
-	}
-	defer body.Close()
-	data, err := io.ReadAll(body)
-	if err != nil {
-		return id, false
-	}
-	m, err := jsonrpc.DecodeMessage(data)
-	req, ok := m.(*jsonrpc.Request)
-	if err != nil || !ok || !req.IsCall() {
-		return id, false
-	}
-	return req.ID, true
-}
-
-// tappedBody shows what is read of a body to tap before its reader gets it, so that a result is captured by the time
-// that the SDK hands it over.
-type tappedBody struct {
-	io.ReadCloser
-	tap *messageTap
-}
-
-func (b *tappedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	b.tap.write(p[:n])
-	if err == io.EOF {
-		b.tap.end()
-	}
-	return n, err
-}
-
-// messageTap finds the messages in a body: one in JSON, or one in each event of a stream (WHATWG HTML, section 9.2.6).
-type messageTap struct {
-	w     *wireCapture
-	whole bool   // the body is one message
-	buf   []byte // the body, or the unfinished line of a stream
-	data  []byte // the data of the unfinished event
-}
-
-func (t *messageTap) write(p []byte) {
-	for !t.whole {
-		line, rest, ended := bytes.Cut(p, []byte("\n"))
-		if !ended {
-			break
-		}
-		t.buf = append(t.buf, line...)
-		t.line(bytes.TrimSuffix(t.buf, []byte("\r")))
-		t.buf, p = t.buf[:0], rest
-	}
-	t.buf = append(t.buf, p...)
-}
-
-func (t *messageTap) line(line []byte) {
-	if len(line) == 0 {
-		t.message(t.data)
-		t.data = t.data[:0]
-		return
-	}
-	if value, ok := bytes.CutPrefix(line, []byte("data:")); ok {
-		if len(t.data) > 0 {
-			t.data = append(t.data, '\n')
-		}
-		t.data = append(t.data, bytes.TrimPrefix(value, []byte(" "))...)
-	}
-}
-
-func (t *messageTap) end() {
-	if t.whole {
-		t.message(t.buf)
-		t.buf = nil
-	}
-}
-
-func (t *messageTap) message(data []byte) {
-	if len(data) == 0 {
-		return
-	}
-	if m, err := jsonrpc.DecodeMessage(data); err == nil {
-		if resp, ok := m.(*jsonrpc.Response); ok {
-			t.w.answered(resp)
-		}
-	}
 }
 
 // rawTools returns the tools of a page as they came over the wire, in the order of the page. The result is one for each

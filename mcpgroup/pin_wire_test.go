@@ -1,15 +1,21 @@
 package mcpgroup
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/mcpfleet/mcpfleet/internal/lines"
+	"github.com/mcpfleet/mcpfleet/internal/mcphttp"
 )
 
 // exactTool is a tool with a number that float64 does not have.
@@ -32,12 +38,18 @@ func exactServer() *mcp.Server {
 
 // The raw tools of every page are captured on every transport, under the newest and the newest legacy revision.
 func TestRawToolsAreCapturedOnEveryTransport(t *testing.T) {
-	httpClient := &http.Client{Transport: wireTripper{http.DefaultTransport}}
 	serve := func(t *testing.T, h http.Handler) string {
 		s := httptest.NewServer(h)
 		t.Cleanup(s.Close)
 		t.Cleanup(http.DefaultTransport.(*http.Transport).CloseIdleConnections)
 		return s.URL
+	}
+	streamable := func(t *testing.T, h http.Handler) mcp.Transport {
+		chain, err := mcphttp.New(mcphttp.Config{Endpoint: serve(t, h), Base: http.DefaultTransport})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return wireTransport{&mcphttp.Transport{Chain: chain}}
 	}
 	server := func(*http.Request) *mcp.Server { return exactServer() }
 	transports := map[string]func(t *testing.T) mcp.Transport{
@@ -47,14 +59,13 @@ func TestRawToolsAreCapturedOnEveryTransport(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { near.Close() })
-			return wireTransport{near.transport()}
+			return wireTransport{lines.Transport{Stream: near}}
 		},
 		"streamable HTTP, events": func(t *testing.T) mcp.Transport {
-			return &mcp.StreamableClientTransport{Endpoint: serve(t, mcp.NewStreamableHTTPHandler(server, nil)), HTTPClient: httpClient}
+			return streamable(t, mcp.NewStreamableHTTPHandler(server, nil))
 		},
 		"streamable HTTP, JSON": func(t *testing.T) mcp.Transport {
-			h := mcp.NewStreamableHTTPHandler(server, &mcp.StreamableHTTPOptions{JSONResponse: true, Stateless: true})
-			return &mcp.StreamableClientTransport{Endpoint: serve(t, h), HTTPClient: httpClient, DisableStandaloneSSE: true}
+			return streamable(t, mcp.NewStreamableHTTPHandler(server, &mcp.StreamableHTTPOptions{JSONResponse: true, Stateless: true}))
 		},
 		"HTTP+SSE": func(t *testing.T) mcp.Transport {
 			return wireTransport{&mcp.SSEClientTransport{Endpoint: serve(t, mcp.NewSSEHandler(server, nil))}}
@@ -133,73 +144,41 @@ func TestRawToolsMustBeWhatTheSDKShows(t *testing.T) {
 	}
 }
 
-// A server that answers one request in the stream of another gets nothing captured for it, whoever waits.
-func TestOnlyTheAnswerToTheRequestIsCaptured(t *testing.T) {
-	for name, body := range map[string]string{
-		"another id":    `{"jsonrpc":"2.0","id":8,"result":{"tools":[]}}`,
-		"an error":      `{"jsonrpc":"2.0","id":7,"error":{"code":1,"message":"x"}}`,
-		"a request":     `{"jsonrpc":"2.0","id":7,"method":"ping"}`,
-		"not a message": `[1]`,
-		"nothing":       ``,
+func TestOnlyTheFirstAnswerToTheRequestIsCaptured(t *testing.T) {
+	for _, c := range []struct{ name, answers, want string }{
+		{"the answer", `{"jsonrpc":"2.0","id":7,"result":{"a":1}}`, `{"a":1}`},
+		{"two answers", `{"jsonrpc":"2.0","id":7,"result":{"a":1}}` + "\n" + `{"jsonrpc":"2.0","id":7,"result":{"b":1}}`, `{"a":1}`},
+		{"after others", `{"jsonrpc":"2.0","id":8,"result":{"b":1}}` + "\n" + `{"jsonrpc":"2.0","method":"x"}` + "\n" + `{"jsonrpc":"2.0","id":7,"result":{"a":1}}`, `{"a":1}`},
+		{"another id", `{"jsonrpc":"2.0","id":8,"result":{"tools":[]}}`, ``},
+		{"an error", `{"jsonrpc":"2.0","id":7,"error":{"code":1,"message":"x"}}` + "\n" + `{"jsonrpc":"2.0","id":7,"result":{"b":1}}`, ``},
+		{"a request", `{"jsonrpc":"2.0","id":7,"method":"ping"}`, ``},
 	} {
-		for _, contentType := range []string{"application/json", "text/event-stream; charset=utf-8", "text/plain"} {
-			if got := captureFrom(t, contentType, body); got != nil {
-				t.Errorf("%s as %s: captured %s", name, contentType, got)
+		t.Run(c.name, func(t *testing.T) {
+			near, far := net.Pipe()
+			conn, err := wireTransport{lines.Transport{Stream: near}}.Connect(t.Context())
+			if err != nil {
+				t.Fatal(err)
 			}
-		}
-	}
-	answer := `{"jsonrpc":"2.0","id":7,"result":{"a":1}}`
-	if got := captureFrom(t, "application/json", answer); string(got) != `{"a":1}` {
-		t.Errorf("captured %s", got)
-	}
-	for _, stream := range []string{
-		"event: message\ndata: " + answer + "\n\n",
-		"id: 1\r\ndata:" + answer + "\r\n\r\n",
-		": ping\n\ndata: {\"jsonrpc\":\"2.0\",\ndata: \"id\":7,\"result\":{\"a\":1}}\n\ndata: " + strings.Replace(answer, `"a"`, `"b"`, 1) + "\n\n",
-		"data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\"}\n\ndata: " + answer + "\n\n",
-	} {
-		if got := captureFrom(t, "text/event-stream", stream); string(got) != `{"a":1}` {
-			t.Errorf("captured %s from %q", got, stream)
-		}
-	}
-	if got := captureFrom(t, "text/event-stream", "data: "+answer+"\n"); got != nil {
-		t.Errorf("captured %s from an event that was cut off", got)
+			defer conn.Close()
+			go func() {
+				defer far.Close()
+				bufio.NewReader(far).ReadString('\n')
+				far.Write([]byte(c.answers + "\n"))
+			}()
+			ctx, wire := captureWire(t.Context())
+			asked, err := jsonrpc.DecodeMessage([]byte(`{"jsonrpc":"2.0","id":7,"method":"tools/list"}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := conn.Write(ctx, asked); err != nil {
+				t.Fatal(err)
+			}
+			for err == nil {
+				_, err = conn.Read(t.Context())
+			}
+			if got := string(wire.Result()); got != c.want {
+				t.Errorf("captured %s, want %s", got, c.want)
+			}
+		})
 	}
 }
-
-// captureFrom returns what is captured of an answer that is read in small pieces.
-func captureFrom(t *testing.T, contentType, body string) json.RawMessage {
-	t.Helper()
-	tripper := wireTripper{tripFunc(func(*http.Request) (*http.Response, error) {
-		rec := httptest.NewRecorder()
-		rec.Header().Set("Content-Type", contentType)
-		rec.WriteString(body)
-		return rec.Result(), nil
-	})}
-	ctx, wire := captureWire(t.Context())
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://example.com", strings.NewReader(`{"jsonrpc":"2.0","id":7,"method":"tools/list"}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := tripper.RoundTrip(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	var read strings.Builder
-	for buf := make([]byte, 3); ; {
-		n, err := resp.Body.Read(buf)
-		read.Write(buf[:n])
-		if err != nil {
-			break
-		}
-	}
-	if read.String() != body {
-		t.Fatalf("read %q, want %q", read.String(), body)
-	}
-	return wire.Result()
-}
-
-type tripFunc func(*http.Request) (*http.Response, error)
-
-func (f tripFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// answer judges the answer to a message. It returns a response that the SDK can take, or an error.
+// answer judges the answer to a message. It returns one that can be decoded, or an error.
 func (c *Chain) answer(req *http.Request, resp *http.Response, x *Exchange, h *hold) (*http.Response, error) {
 	switch {
 	case !success(resp):
@@ -101,7 +101,10 @@ func grow(b []byte, n int, limit int64) []byte {
 }
 
 // memoryBody is a body that has been read already.
-type memoryBody struct{ bytes.Reader }
+type memoryBody struct {
+	bytes.Reader
+	text []byte // all of it
+}
 
 func (*memoryBody) Close() error { return nil }
 
@@ -117,12 +120,12 @@ func setBody(resp *http.Response, b []byte) {
 		resp.Body = http.NoBody
 		return
 	}
-	m := new(memoryBody)
+	m := &memoryBody{text: b}
 	m.Reset(b)
 	resp.Body = m
 }
 
-// isCall reports whether the SDK waits for an answer to req. It costs a copy of the body, and is asked in rare cases.
+// isCall reports whether somebody waits for an answer to req. It costs a copy of the body, and is asked in rare cases.
 func isCall(req *http.Request) bool {
 	if req.GetBody == nil {
 		return true

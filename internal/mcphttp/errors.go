@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 )
 
 // An HTTPError is an answer whose status is not a success. Its texts are sanitised: they hold no control characters, no
@@ -39,6 +41,25 @@ func (e *HTTPError) Error() string {
 	}
 	return s
 }
+
+// A SendError is a message of the SDK's that failed. It costs a call and not the session.
+type SendError struct {
+	Method string // empty for the answer to a request of the server
+	Err    error
+}
+
+func (e *SendError) Error() string {
+	what := e.Method
+	if what == "" {
+		what = "an answer"
+	}
+	return fmt.Sprintf("mcphttp: sending %s: %v", what, e.Err)
+}
+
+func (e *SendError) Unwrap() []error { return []error{e.Err, errRejected} }
+
+// errRejected tells the SDK that a message failed and not the connection. The SDK compares the code.
+var errRejected = &jsonrpc.Error{Code: -32005, Message: "rejected by transport"}
 
 // A TooLargeError is an answer that was not read to its end because it is larger than the limit.
 type TooLargeError struct {

@@ -18,11 +18,6 @@ type Exchange struct {
 
 	traced sync.Once
 	trace  httptrace.ClientTrace // set by traced
-
-	// mu guards what is known of the resumption of the answer's stream.
-	mu      sync.Mutex
-	eventID string // where the stream was resumed last
-	resumed int    // how often it was resumed there
 }
 
 // ExchangeKey is the key under which a request's context holds its *[Exchange]. A context type that embeds an Exchange
@@ -97,17 +92,6 @@ func (x *Exchange) record(err error) error {
 		x.err.CompareAndSwap(nil, &kept)
 	}
 	return err
-}
-
-// resuming counts an attempt to resume the answer's stream after the event id and returns how many there were in a row.
-func (x *Exchange) resuming(id string) int {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.eventID != id {
-		x.eventID, x.resumed = id, 0
-	}
-	x.resumed++
-	return x.resumed
 }
 
 func exchangeOf(ctx context.Context) *Exchange {

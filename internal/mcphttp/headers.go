@@ -15,6 +15,7 @@ const (
 	headerSession = "Mcp-Session-Id"
 	headerVersion = "Mcp-Protocol-Version"
 	headerMethod  = "Mcp-Method"
+	headerName    = "Mcp-Name"
 	headerEventID = "Last-Event-Id" // in net/http's spelling
 )
 

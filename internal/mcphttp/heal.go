@@ -13,7 +13,7 @@ import (
 // maxBackoff is the longest pause between two attempts to open a notification stream, without what the server asks for.
 const maxBackoff = 30 * time.Second
 
-// subscribe opens a notification stream that stays open: to the SDK it is one answer whose body ends only with the
+// subscribe opens a notification stream that stays open: it is one answer whose body ends only with the
 // request's context or its own Close. Behind it the stream is opened as often as needed.
 func (c *Chain) subscribe(req *http.Request, x *Exchange) (*http.Response, error) {
 	defer closeBody(req) // every attempt takes a fresh one
@@ -22,7 +22,7 @@ func (c *Chain) subscribe(req *http.Request, x *Exchange) (*http.Response, error
 	s.reset()
 	go s.open()
 
-	// The SDK waits for the first answer while it connects, under a context without a deadline. Some servers and
+	// Connecting waits for the first answer, under a context without a deadline. Some servers and
 	// proxies send nothing, not even a header, before the first event.
 	wait := time.NewTimer(c.openWait)
 	defer wait.Stop()
@@ -59,7 +59,7 @@ func retryable(status int) bool {
 // healing is the body of a notification stream. Read is called by one goroutine at a time, Close by any.
 type healing struct {
 	c      *Chain
-	req    *http.Request // as the SDK made it: headers are resolved anew for every attempt
+	req    *http.Request // as it came: headers are resolved anew for every attempt
 	listen bool          // subscriptions/listen, not a GET
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -179,10 +179,10 @@ func (s *healing) judge(name string, data []byte) (verdict, error) {
 	if s.listen && name == "message" {
 		switch k := parse(data).kind; {
 		case k == failure && s.passed == 0 && !s.resumed:
-			s.over = true // refused from the start, which the SDK may know
+			s.over = true // refused from the start, which may be known
 			return last, nil
 		case k == result || k == failure:
-			// The answer to subscriptions/listen says that it is over. The SDK would stop reading.
+			// The answer to subscriptions/listen says that it is over.
 			return drop, io.EOF
 		}
 	}
@@ -276,14 +276,15 @@ func (s *healing) revive() {
 	}
 }
 
-// pause returns how long to wait before the next attempt: what the server asked for, and then anything up to a bound
-// that doubles with every failure, so that clients that were cut off together do not come back together.
+// pause returns how long to wait before the next attempt: what the server asked for, and then a backoff.
 func (s *healing) pause() time.Duration {
-	bound := s.c.backoffBase
-	for i := 1; i < s.failures && bound < maxBackoff; i++ {
-		bound *= 2
-	}
-	return s.floor + rand.N(min(bound, maxBackoff))
+	return s.floor + s.c.backoff(s.failures)
+}
+
+// backoff returns how long to wait after so many failures in a row: anything up to a bound that doubles with every one, so
+// that clients that were cut off together do not come back together.
+func (c *Chain) backoff(failures int) time.Duration {
+	return rand.N(min(c.backoffBase<<min(max(failures-1, 0), 16), maxBackoff))
 }
 
 // Close ends the stream and an attempt to open it.

@@ -141,12 +141,10 @@ func answer(w http.ResponseWriter, id, result string) {
 // session connects the SDK's client to h through a chain.
 func session(t testing.TB, h http.Handler, edit func(*Config), opts *mcp.ClientOptions, sse bool) (*mcp.ClientSession, *Chain) {
 	t.Helper()
-	c, url := serve(t, h, edit)
+	c, _ := serve(t, h, edit)
 	c.openWait, c.backoffBase = 200*time.Millisecond, 5*time.Millisecond
 	client := mcp.NewClient(&mcp.Implementation{Name: "t", Version: "1"}, opts)
-	cs, err := client.Connect(t.Context(), &mcp.StreamableClientTransport{
-		Endpoint: url, HTTPClient: c.Client(), MaxEventSize: c.MaxEvent(), DisableStandaloneSSE: !sse,
-	}, &mcp.ClientSessionOptions{ProtocolVersion: "2025-11-25"})
+	cs, err := client.Connect(t.Context(), &Transport{Chain: c, Listen: sse}, &mcp.ClientSessionOptions{ProtocolVersion: "2025-11-25"})
 	if err != nil {
 		t.Fatal(err)
 	}

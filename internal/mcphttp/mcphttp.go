@@ -1,11 +1,12 @@
 // Package mcphttp carries the HTTP traffic of one remote MCP server for the clients of the MCP Go SDK.
 //
-// The SDK ends a session for good over many things that concern one request only: a status it does not expect, a cut or
-// oversize answer, a deadline that falls into the reading of a body. A [Chain] is an HTTP client that keeps those away
-// from the SDK. It reads JSON answers whole and within a limit, passes on only what the SDK can decode, and turns all
-// else into errors of the round trip, which the SDK takes for the failure of one call. The errors are typed
-// ([HTTPError], [TooLargeError], [ContentTypeError], [AnswerError], [RedirectError], [HeaderError]), and so is what the
-// SDK would flatten on its way to the caller: see [Exchange].
+// A [Transport] carries one session of the SDK's client over a [Chain], which all sessions with a server share. A session is
+// not to end over what concerns one request only: a status that nobody expects, a cut or oversize answer, a deadline that
+// falls into the reading of a body. So the chain reads JSON answers whole and within a limit, passes on only what can be
+// decoded, and turns all else into errors of the round trip, which cost one call. The errors are typed ([HTTPError],
+// [TooLargeError], [ContentTypeError], [AnswerError], [RedirectError], [HeaderError]), and the first one of a call is kept
+// where the SDK would flatten it on its way to the caller: see [Exchange]. The SDK's own transport for HTTP+SSE uses the
+// chain as its HTTP client.
 //
 // Credentials leave for the configured origin only, redirects are not followed, and notification streams can be kept
 // alive over cuts and restarts ([Config.SelfHeal]).
@@ -63,7 +64,7 @@ type Config struct {
 	MaxErrorBody int64
 
 	// SelfHeal keeps notification streams open: the stream that a GET opens (MCP 2025-11-25 and before) and the one of
-	// the request subscriptions/listen (MCP 2026-07-28). A cut stream is opened again for as long as the SDK reads it.
+	// the request subscriptions/listen (MCP 2026-07-28). A cut stream is opened again for as long as it is read.
 	SelfHeal bool
 
 	// OnResume is called whenever a notification stream was opened again: notifications may have been missed. It must
@@ -92,7 +93,7 @@ type Chain struct {
 	habit habit
 
 	// How notification streams are opened. Fields, so that tests need not wait.
-	openWait    time.Duration // how long the SDK waits for the first answer
+	openWait    time.Duration // how long a transport waits for the first answer
 	backoffBase time.Duration // the longest first pause
 }
 
@@ -161,7 +162,10 @@ func newTransport() *http.Transport {
 	}
 }
 
-// Client returns the HTTP client to hand to the SDK's transports. It follows no redirects, keeps no cookies and sets no
+// RoundTripper returns what sends the requests of a [Transport].
+func (c *Chain) RoundTripper() http.RoundTripper { return c.client.Transport }
+
+// Client returns the HTTP client to hand to the SDK's transport for HTTP+SSE. It follows no redirects, keeps no cookies and sets no
 // timeout of its own: contexts bound what it does. All calls return the same client.
 func (c *Chain) Client() *http.Client { return c.client }
 
@@ -172,6 +176,6 @@ func (c *Chain) CloseIdleConnections() {
 	}
 }
 
-// MaxEvent returns the event limit to configure the SDK's transports with, in bytes. It lies above Config.MaxBody, as
-// going past the SDK's own limit costs the session.
+// MaxEvent returns the event limit of transports, in bytes. It lies above Config.MaxBody, as going past it costs the session
+// with the SDK's.
 func (c *Chain) MaxEvent() int { return int(2*c.cfg.MaxBody) + 4096 }

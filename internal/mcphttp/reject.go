@@ -14,8 +14,8 @@ const (
 	maxErrorText  = 512
 )
 
-// reject judges an answer whose status is not a success. The result is nil for a JSON-RPC error that the SDK hands to
-// the caller as such, if asked for with rpc; its body is then in memory. Otherwise the answer is used up.
+// reject judges an answer whose status is not a success. The result is nil for a JSON-RPC error that is the
+// answer as such, if asked for with rpc; its body is then in memory. Otherwise the answer is used up.
 func (c *Chain) reject(resp *http.Response, rpc bool) error {
 	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
 		resp.Body.Close()
@@ -47,8 +47,8 @@ func (c *Chain) reject(resp *http.Response, rpc bool) error {
 	return e
 }
 
-// flattened reports whether a JSON-RPC error in an answer with this status does not reach the caller: the SDK drops it,
-// or its status says what to do and would get lost with it.
+// flattened reports whether the status of an answer says more than the JSON-RPC error in it: what to do, or that it may not
+// be the server that speaks.
 func flattened(status int) bool {
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusInternalServerError,

@@ -17,7 +17,7 @@ const deleteTimeout = 5 * time.Second
 // tripper is the chain as net/http sees it.
 type tripper struct{ c *Chain }
 
-// RoundTrip sends a request of the SDK. The SDK's transports send these:
+// RoundTrip sends a request of a [Transport] or of the SDK's transport for HTTP+SSE. They send these:
 //
 //	POST with Accept                 a message (Streamable HTTP)
 //	POST with Accept, Mcp-Method     the same since 2026-07-28; subscriptions/listen opens a notification stream
@@ -171,12 +171,10 @@ func (c *Chain) standalone(req *http.Request, x *Exchange) (*http.Response, erro
 	return resp, nil
 }
 
-// noStream tells the SDK that there is no notification stream, in the one way that it never takes amiss: by an answer
-// that is not an event stream.
+// noStream says that there is no notification stream: by an answer that is not an event stream.
 func noStream(resp *http.Response) *http.Response {
 	resp.Body.Close()
 	resp.Header.Del("Content-Type")
-	resp.Header.Del("Location") // http.Client reads it, and fails if it is malformed
 	setBody(resp, nil)
 	return resp
 }

@@ -63,21 +63,14 @@ func (a *answerStream) Close() error {
 	return err
 }
 
-// maxResumes is how often a stream is resumed at one event. The SDK's own limit is 5, and costs the session.
-const maxResumes = 3
-
 // resume continues the stream of an answer after it was cut (MCP 2025-11-25, basic/transports, "Resumability and
-// Redelivery"). The SDK ends the session if this fails. It is told of an empty stream instead, upon which it fails the
-// one call. The call's outcome is then unknown, so no error that says more is recorded.
+// Redelivery"). A [*ResumeError] is the server's no: the call's outcome is then unknown.
 func (c *Chain) resume(req *http.Request, x *Exchange) (*http.Response, error) {
-	if x != nil && (x.Err() != nil || x.resuming(req.Header.Get(headerEventID)) > maxResumes) {
-		return c.unresumed(req, x, 0), nil //nolint:nilerr // the error is recorded already
-	}
 	hold := newHold(req.Context())
 	resp, err := c.send(hold, req, nil, nil)
 	if err != nil {
 		hold.release()
-		return nil, err // the SDK tries again
+		return nil, err
 	}
 	if success(resp) && isMedia(resp, "text/event-stream") {
 		resp.Body = &answerStream{stream: stream{src: resp.Body, events: events{limit: c.cfg.MaxBody}}, c: c, sent: resp.Request, x: x, hold: hold}
@@ -85,12 +78,7 @@ func (c *Chain) resume(req *http.Request, x *Exchange) (*http.Response, error) {
 	}
 	_, _ = c.lookForLoss(resp) // OnSessionLost tells of it
 	hold.release()
-	return c.unresumed(req, x, resp.StatusCode), nil
-}
-
-func (c *Chain) unresumed(req *http.Request, x *Exchange, status int) *http.Response {
-	x.record(&ResumeError{StatusCode: status})
-	return emptyStream(req)
+	return nil, x.record(&ResumeError{StatusCode: resp.StatusCode})
 }
 
 // lookForLoss uses up an answer to an attempt to open a stream, and reports whether the session is gone.
