@@ -39,7 +39,8 @@ func main() {
 	t := figures.New("call")
 	inMemory(t)
 	stdio(t)
-	streamable(t)
+	streamable(t, "http", "streamable HTTP")
+	streamable(t, "events", "streamable HTTP, answers as events")
 	idle(t)
 	t.Note("added time: the difference between the medians of %d calls of each side, in turns; added allocations: the median over %d rounds", rounds*batch, rounds)
 	t.Note("the bare side is mcp.ClientSession.CallTool with the same arguments and a context without deadline; the group checks the arguments, has a deadline, leases a session and registers the call")
@@ -150,8 +151,8 @@ func stdio(t *figures.Table) {
 	transport{"stdio", connect, g}.compare(t, false)
 }
 
-func streamable(t *figures.Table) {
-	url, stop := child("http")
+func streamable(t *figures.Table, mode, name string) {
+	url, stop := child(mode)
 	defer stop()
 	connect := func(byHand bool) *mcp.ClientSession {
 		var rt http.RoundTripper = http.DefaultTransport.(*http.Transport).Clone()
@@ -162,7 +163,7 @@ func streamable(t *figures.Table) {
 	}
 	g := newGroup(mcpgroup.ServerConfig{URL: url})
 	defer g.Close()
-	transport{"streamable HTTP", connect, g}.compare(t, true)
+	transport{name, connect, g}.compare(t, true)
 }
 
 // careful is the least that keeps a session from being ended by an answer that is cut or has no end, and a call from
@@ -181,7 +182,7 @@ func (c careful) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	const limit = 4 << 20
 	if resp.ContentLength < 0 || resp.ContentLength > limit {
-		return resp, nil // a stream; the server of this program sends none in answer to a call
+		return resp, nil // a stream: it would have to be looked at event by event
 	}
 	body := make([]byte, resp.ContentLength)
 	_, err = io.ReadFull(resp.Body, body)

@@ -46,7 +46,7 @@ func serve(mode string) {
 	switch mode {
 	case "stdio":
 		check(newServer(0).Run(context.Background(), &mcp.StdioTransport{}))
-	case "http", "stateless":
+	case "http", "events", "stateless":
 		more := 0
 		if mode == "stateless" {
 			more = 100
@@ -60,7 +60,7 @@ func serve(mode string) {
 			os.Exit(0)
 		}()
 		check(http.Serve(l, mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return s },
-			&mcp.StreamableHTTPOptions{JSONResponse: true, Stateless: mode == "stateless"})))
+			&mcp.StreamableHTTPOptions{JSONResponse: mode != "events", Stateless: mode == "stateless"})))
 	}
 }
 
