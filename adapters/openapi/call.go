@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -40,11 +41,13 @@ func (e *endpoint) handle(ctx context.Context, call *mcp.CallToolRequest) (*mcp.
 	return e.answer(res, data, secrets), nil
 }
 
-// send returns the answer of the API, whose body the caller closes, or why there is none. A request that is answered 401 was
-// not acted on (RFC 9110 section 15.5.2): it is sent once more if another credential has been found.
+// send returns the answer of the API, whose body the caller closes, or why there is none. A request that is answered 401, or 403
+// for want of scope, was not acted on (RFC 9110 sections 15.5.2 and 15.5.4): it is sent once more for each of them if another
+// credential has been found.
 func (e *endpoint) send(ctx context.Context, args json.RawMessage) (res *http.Response, secrets redactor, failed *mcp.CallToolResult) {
 	var added []string // by both requests: an answer may know the first one's credential too
-	for again := false; ; again = true {
+	answered := map[int]bool{}
+	for {
 		r, err := e.op.newRequest(ctx, e.base, args)
 		if err != nil {
 			return nil, secrets, e.failed("%v; nothing was sent", err)
@@ -64,9 +67,10 @@ func (e *endpoint) send(ctx context.Context, args json.RawMessage) (res *http.Re
 		if err != nil {
 			return nil, secrets, e.failed("%s", secrets.text(e.noAnswer(err, &seen)))
 		}
-		if again || !e.renewable(res) {
+		if answered[res.StatusCode] || !e.renewable(res) {
 			return res, secrets, nil
 		}
+		answered[res.StatusCode] = true
 		renewed, err := e.opts.refused(ctx, r, res)
 		if err != nil {
 			res.Body.Close()
@@ -84,7 +88,16 @@ func (e *endpoint) send(ctx context.Context, args json.RawMessage) (res *http.Re
 // been: what was refused then is only the request that followed.
 func (e *endpoint) renewable(res *http.Response) bool {
 	redirected := res.Request != nil && res.Request.Response != nil
-	return e.authorize != nil && e.opts.refused != nil && res.StatusCode == http.StatusUnauthorized && !redirected
+	return e.authorize != nil && e.opts.refused != nil && !redirected &&
+		(res.StatusCode == http.StatusUnauthorized || res.StatusCode == http.StatusForbidden && lacksScope(res))
+}
+
+// lacksScope reports whether a 403 says that a token with more scope would do (RFC 6750 section 3.1). To most APIs it means
+// that the user may not do this.
+func lacksScope(res *http.Response) bool {
+	return slices.ContainsFunc(res.Header.Values("WWW-Authenticate"), func(challenge string) bool {
+		return strings.Contains(challenge, "insufficient_scope")
+	})
 }
 
 func (e *endpoint) failed(format string, args ...any) *mcp.CallToolResult {

@@ -89,8 +89,8 @@ type Options struct {
 	// Logger gets operations that cannot become tools. The default is silent.
 	Logger *slog.Logger
 
-	// refused is told that an API has answered 401 to a request that Authorize has authorized, and reports whether there is
-	// another credential by now.
+	// refused is told that an API has answered 401, or 403 for want of scope, to a request that Authorize has authorized, and
+	// reports whether there is another credential by now.
 	refused func(ctx context.Context, r *http.Request, res *http.Response) (renewed bool, err error)
 }
 

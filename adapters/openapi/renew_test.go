@@ -134,7 +134,7 @@ func (p *provider) Token(context.Context, session.Key) (auth.Secret, error) {
 }
 
 func (p *provider) Refused(_ context.Context, key session.Key, r auth.Refusal) (bool, error) {
-	if key != asAlice || r.StatusCode != http.StatusUnauthorized || len(r.Challenges) != 1 {
+	if key != asAlice || len(r.Challenges) != 1 {
 		return false, fmt.Errorf("refused with %v, %v", key, r)
 	}
 	p.asked.Add(1)
@@ -267,6 +267,34 @@ func TestAUserWhoMustAuthorizeIsNotToldByTheModel(t *testing.T) {
 	}
 	if n := len(api.requests()); n != 1 {
 		t.Errorf("%d requests, want 1", n)
+	}
+}
+
+// RFC 6750 section 3.1. Other 403s say that the user may not do this, whatever the token.
+func TestATokenWithTooLittleScopeIsReplaced(t *testing.T) {
+	for challenge, want := range map[string]int{
+		`Bearer error="insufficient_scope", scope="write"`: 3,
+		`Bearer error="access_denied"`:                     2,
+	} {
+		api := newRefusing(t, "wide")
+		api.ahead = func(w http.ResponseWriter, r *http.Request) bool {
+			if r.Header.Get("Authorization") != "Bearer narrow" {
+				return false
+			}
+			w.Header().Set("WWW-Authenticate", challenge)
+			http.Error(w, "you may not", http.StatusForbidden)
+			return true
+		}
+		p := &provider{}
+		p.refused = func() (bool, error) { // first for the 401 of the request without a token
+			p.token.Store([]string{"", "narrow", "wide", "wider"}[p.asked.Load()])
+			return true, nil
+		}
+		cfg, opts, o := p.options(io.Discard)
+		text := writeNote(t, api.add(t, cfg, opts, o), "")
+		if n := len(api.requests()); n != want || strings.Contains(text, "written") != (want == 3) {
+			t.Errorf("%s: %d requests and %q, want %d", challenge, n, text, want)
+		}
 	}
 }
 
