@@ -36,7 +36,7 @@ func (t tripper) RoundTrip(req *http.Request) (*http.Response, error) {
 		return c.post(req, x)
 	case http.MethodGet:
 		switch {
-		case req.Header.Get(headerVersion) == "":
+		case req.Header.Get(headerVersion) == "" && req.Header.Get(headerEventID) == "":
 			return c.legacyStream(req, x)
 		case req.Header.Get(headerEventID) != "":
 			return c.resume(req, x)

@@ -6,12 +6,15 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/mcpfleet/mcpfleet/internal/httptext"
 )
 
 // Methods that the transport looks at.
@@ -95,7 +98,7 @@ type mirror struct {
 
 // learn looks for mirrors in an answer to tools/list.
 func (m *mirrored) learn(result json.RawMessage) {
-	if !bytes.Contains(result, []byte("x-mcp-header")) {
+	if !m.any() && !bytes.Contains(result, []byte("x-mcp-header")) { // the common case
 		return
 	}
 	var list struct {
@@ -116,13 +119,19 @@ func (m *mirrored) learn(result json.RawMessage) {
 	m.add(tools)
 }
 
+func (m *mirrored) any() bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return len(m.tools) > 0
+}
+
 func (m *mirrored) add(tools []*mcp.Tool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, t := range tools {
 		schema, _ := t.InputSchema.(map[string]any)
-		mirrors := mirrorsIn(nil, schema, nil)
-		if mirrors == nil {
+		mirrors, ok := mirrorsIn(nil, schema, nil)
+		if !ok || mirrors == nil {
 			delete(m.tools, t.Name)
 			continue
 		}
@@ -133,18 +142,27 @@ func (m *mirrored) add(tools []*mcp.Tool) {
 	}
 }
 
-// mirrorsIn adds the mirrors of an object's properties, and of their properties, to found.
-func mirrorsIn(found []mirror, schema map[string]any, path []string) []mirror {
+// mirrorsIn adds the mirrors of an object's properties, and of their properties, to found. It reports false if one is not as
+// SEP-2243 demands; the SDK does not list such tools.
+func mirrorsIn(found []mirror, schema map[string]any, path []string) (_ []mirror, ok bool) {
 	properties, _ := schema["properties"].(map[string]any)
 	for name, p := range properties {
 		p, _ := p.(map[string]any)
 		path := append(path[:len(path):len(path)], name)
-		if header, _ := p["x-mcp-header"].(string); header != "" {
-			found = append(found, mirror{path, http.CanonicalHeaderKey("Mcp-Param-" + header)})
+		if annotation, annotated := p["x-mcp-header"]; annotated {
+			header, _ := annotation.(string)
+			key := http.CanonicalHeaderKey("Mcp-Param-" + header)
+			if !httptext.Token(header) || !slices.Contains([]any{"string", "integer", "boolean"}, p["type"]) ||
+				slices.ContainsFunc(found, func(m mirror) bool { return m.header == key }) {
+				return nil, false
+			}
+			found = append(found, mirror{path, key})
 		}
-		found = mirrorsIn(found, p, path)
+		if found, ok = mirrorsIn(found, p, path); !ok {
+			return nil, false
+		}
 	}
-	return found
+	return found, true
 }
 
 // set writes the headers of a call to h.

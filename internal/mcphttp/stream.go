@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,7 +19,7 @@ type answerStream struct {
 	sent  *http.Request
 	x     *Exchange
 	hold  *hold
-	grace *time.Timer
+	grace atomic.Pointer[time.Timer]
 }
 
 func (a *answerStream) Read(p []byte) (int, error) {
@@ -48,15 +49,15 @@ func (a *answerStream) judge(name string, data []byte) (verdict, error) {
 			mask(a.events.out[a.events.ready:], a.c.secrets(a.sent)) // data may be a copy of several lines
 		}
 		a.hold.detach()
-		a.grace = time.AfterFunc(answerGrace, func() { a.src.Close() })
+		a.grace.Store(time.AfterFunc(answerGrace, func() { a.src.Close() }))
 		return last, nil
 	}
 	return keep, nil
 }
 
 func (a *answerStream) Close() error {
-	if a.grace != nil {
-		a.grace.Stop()
+	if grace := a.grace.Load(); grace != nil {
+		grace.Stop()
 	}
 	err := a.stream.Close()
 	a.hold.release()

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -57,8 +59,10 @@ type conn struct {
 	closing sync.Once
 	streams sync.WaitGroup // the goroutines that read one
 
-	mu    sync.Mutex // held while state is replaced
-	state atomic.Pointer[state]
+	// mu guards changes of state, and closed. Nothing that can block runs while it is held.
+	mu     sync.Mutex
+	state  atomic.Pointer[state]
+	closed bool // nobody begins to read a stream any more
 }
 
 // A state is what the requests of a session have in common. It is never written to.
@@ -83,6 +87,14 @@ func newState(session, version string) *state {
 		h[headerSession] = []string{session}
 	}
 	return &state{session, version, h}
+}
+
+// bare returns the header of a request without a body, which may be written to.
+func (s *state) bare() http.Header {
+	h := maps.Clone(s.header)
+	delete(h, "Content-Type")
+	delete(h, "Accept")
+	return h
 }
 
 // SessionID implements [mcp.Connection].
@@ -136,7 +148,7 @@ func (c *conn) Write(ctx context.Context, m jsonrpc.Message) error {
 	if err != nil {
 		return fail(err)
 	}
-	if err := c.adopt(resp.Header.Get(headerSession)); err != nil {
+	if err := c.adopt(resp, req.Method == methodInitialize); err != nil {
 		resp.Body.Close()
 		return fail(err)
 	}
@@ -152,7 +164,7 @@ func (c *conn) Write(ctx context.Context, m jsonrpc.Message) error {
 		c.learn(req, version, answer)
 		c.deliver(answer)
 	case req.Method == methodListen: // whose answer is its end
-		c.streams.Go(func() { c.stream(ctx, resp, req, version) })
+		c.background(func() { c.stream(ctx, resp, req, version) })
 	default:
 		c.stream(ctx, resp, req, version)
 	}
@@ -173,9 +185,8 @@ func (c *conn) get(ctx context.Context, eventID string) (*http.Response, error) 
 	if err != nil {
 		return nil, err
 	}
-	h := c.state.Load().header.Clone()
-	h.Del("Content-Type")
-	h.Set("Accept", "text/event-stream")
+	h := c.state.Load().bare()
+	h["Accept"] = []string{"text/event-stream"}
 	if eventID != "" {
 		h.Set(headerEventID, eventID)
 	}
@@ -183,7 +194,7 @@ func (c *conn) get(ctx context.Context, eventID string) (*http.Response, error) 
 }
 
 func (c *conn) roundTrip(r *http.Request, header http.Header) (*http.Response, error) {
-	r.URL, r.Host, r.Header = c.t.Chain.endpoint, c.t.Chain.endpoint.Host, header
+	r.URL, r.Host, r.Header = c.t.Chain.endpoint, strings.TrimSuffix(c.t.Chain.endpoint.Host, ":"), header
 	resp, err := c.next.RoundTrip(r)
 	if err != nil {
 		return nil, err
@@ -191,15 +202,16 @@ func (c *conn) roundTrip(r *http.Request, header http.Header) (*http.Response, e
 	return resp, nil
 }
 
-// adopt keeps the session id that the server gives.
-func (c *conn) adopt(session string) error {
-	if session == "" || session == c.state.Load().session {
+// adopt keeps the session id that the server gives. Some servers give one with an error too, which is never heard of again.
+func (c *conn) adopt(resp *http.Response, begins bool) error {
+	session := resp.Header.Get(headerSession)
+	if !success(resp) || session == "" || session == c.state.Load().session {
 		return nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.state.Load()
-	if s.session != "" && s.session != session {
+	if s.session != "" && s.session != session && !begins {
 		return errors.New("mcphttp: the server answered in another session than it was asked in")
 	}
 	c.state.Store(newState(session, s.version))
@@ -270,6 +282,7 @@ func (c *conn) stream(ctx context.Context, resp *http.Response, call *jsonrpc.Re
 		return ok
 	}
 	last, failures := "", 0
+	var until context.Context // of requests to resume: Close waits for them
 	for {
 		eventID, pause, err := c.read(resp, answered)
 		if err == nil {
@@ -290,7 +303,13 @@ func (c *conn) stream(ctx context.Context, resp *http.Response, call *jsonrpc.Re
 				return
 			}
 			pause = 0
-			resp, err = c.get(ctx, eventID) //nolint:bodyclose // read closes it
+			if until == nil {
+				var cancel context.CancelFunc
+				until, cancel = context.WithCancel(ctx)
+				defer cancel()
+				defer context.AfterFunc(c.life, cancel)()
+			}
+			resp, err = c.get(until, eventID) //nolint:bodyclose // read closes it
 		}
 	}
 }
@@ -331,7 +350,7 @@ func (c *conn) listen() error {
 		resp.Body.Close()
 		return nil
 	}
-	c.streams.Go(func() {
+	c.background(func() {
 		c.read(resp, func(jsonrpc.Message) bool { return false }) //nolint:errcheck // it ends with the connection
 	})
 	return nil
@@ -367,7 +386,7 @@ func (c *conn) read(resp *http.Response, isLast func(jsonrpc.Message) bool) (eve
 		}
 		switch {
 		case e.ended:
-			c.streams.Go(func() { // what is left is the end, with which the connection can be used again
+			c.background(func() { // what is left is the end, with which the connection can be used again
 				defer done()
 				io.Copy(io.Discard, resp.Body) //nolint:errcheck // nobody wants to know
 			})
@@ -387,13 +406,29 @@ func (c *conn) Close() error {
 	c.closing.Do(func() {
 		if s := c.state.Load(); s.session != "" {
 			if r, err := http.NewRequestWithContext(c.life, http.MethodDelete, "", nil); err == nil {
-				if resp, err := c.roundTrip(r, s.header); err == nil {
+				if resp, err := c.roundTrip(r, s.bare()); err == nil {
 					resp.Body.Close()
 				}
 			}
 		}
+		c.mu.Lock()
+		c.closed = true
+		c.mu.Unlock()
 		c.end()
 		c.streams.Wait()
 	})
 	return nil
+}
+
+// background runs f, which ends with the connection, on a goroutine that Close waits for.
+func (c *conn) background(f func()) {
+	c.mu.Lock()
+	closed := c.closed
+	if !closed {
+		c.streams.Go(f)
+	}
+	c.mu.Unlock()
+	if closed {
+		f()
+	}
 }
