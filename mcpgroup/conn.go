@@ -225,11 +225,16 @@ func (c *conn) interrupt() {
 	}
 }
 
-// closeBound is how long close waits for the SDK: it sends a DELETE, which takes up to 5 s on a server that hangs.
-const closeBound = 6 * time.Second
+const (
+	// handlerGrace is how long handlers of the server's requests may go on after close. The SDK waits for them before it
+	// closes anything.
+	handlerGrace = time.Second
+	// closeBound is how long close then waits: the DELETE takes up to 5 s on a server that hangs.
+	closeBound = 6 * time.Second
+)
 
-// close ends the connection and everything that runs on it. It returns within closeBound, or for stdio within the
-// termination steps of [stdio.Process.Close].
+// close ends the connection and everything that runs on it. It returns within handlerGrace and closeBound, or for stdio within
+// the termination steps of [stdio.Process.Close].
 func (c *conn) close() {
 	c.interrupt()
 	done := make(chan struct{})
@@ -240,13 +245,15 @@ func (c *conn) close() {
 	if c.proc != nil {
 		c.proc.Close()
 	}
-	timer := time.NewTimer(closeBound)
-	defer timer.Stop()
-	select {
-	case <-done:
-	case <-timer.C:
+	for _, bound := range []time.Duration{handlerGrace, closeBound} {
+		timer := time.NewTimer(bound)
+		select {
+		case <-done:
+		case <-timer.C:
+		}
+		timer.Stop()
+		c.end()
 	}
-	c.end()
 	if c.pipe != nil {
 		c.pipe.Close()
 	}

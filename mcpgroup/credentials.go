@@ -133,8 +133,8 @@ func (g *MCPFunctionGroup) newChain() (*mcphttp.Chain, error) {
 		Endpoint: g.cfg.URL, Header: h, Base: g.opts.HTTPTransport,
 		MaxBody: g.cfg.MaxResponseBytes, SelfHeal: g.streams(),
 		// Whatever was notified while the stream was down is lost: look again.
-		OnResume:      func() { g.catalogue.changed() },
-		OnSessionLost: func(string) { g.catalogue.changed() },
+		OnResume:      g.toolsChanged,
+		OnSessionLost: func(ctx context.Context, _ string) { g.toolsChanged(ctx) },
 		Logger:        g.log,
 	}
 	if cfg.Base == nil {

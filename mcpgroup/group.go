@@ -34,8 +34,11 @@ type MCPFunctionGroup struct {
 	chain  *mcphttp.Chain // nil unless HTTP
 	call   CallFunc       // the middleware around invoke
 
-	listed func()  // told of every list that differs from the one before; nil outside of a registry
-	pins   *pinner // judges every list; nil unless the registry pins tools
+	// What a registry wants to know; nil outside of one.
+	listed   func()                    // told of every list that differs from the one before
+	notified func(ctx context.Context) // told when lists may have changed, with the context of the connection that says so
+
+	pins *pinner // judges every list; nil unless the registry pins tools
 
 	sessions  *session.Map[*conn]
 	catalogue *catalogue

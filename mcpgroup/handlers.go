@@ -69,10 +69,17 @@ func (g *MCPFunctionGroup) onResourceUpdated(ctx context.Context, req *mcp.Resou
 	}
 }
 
-// onToolsChanged only marks the list: it is fetched again when somebody asks for it, so a server that floods
-// notifications costs one atomic store each.
-func (g *MCPFunctionGroup) onToolsChanged(context.Context, *mcp.ToolListChangedRequest) {
+func (g *MCPFunctionGroup) onToolsChanged(ctx context.Context, _ *mcp.ToolListChangedRequest) {
+	g.toolsChanged(ctx)
+}
+
+// toolsChanged is told that tools have changed, or may have unnoticed, by the connection behind ctx. It only marks the lists:
+// they are fetched again when somebody asks for them, so a server that floods notifications costs one atomic store each.
+func (g *MCPFunctionGroup) toolsChanged(ctx context.Context) {
 	g.catalogue.changed()
+	if g.notified != nil {
+		g.notified(ctx)
+	}
 }
 
 // onProgress hands a notification to the call that asked for it, else to the group's handler.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/modelcontextprotocol/go-sdk/mcp"
-
 	"github.com/mcpfleet/mcpfleet/session"
 )
 
@@ -25,20 +23,6 @@ type news struct {
 type notification struct {
 	ctx context.Context // of the connection, with its user and which credential that uses
 	at  time.Time
-}
-
-// hear is a middleware for what the server of m sends.
-func (r *Registry) hear(m *member) mcp.Middleware {
-	return func(next mcp.MethodHandler) mcp.MethodHandler {
-		return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
-			res, err := next(ctx, method, req) // which marks the lists
-			if method == "notifications/tools/list_changed" {
-				m.note(ctx, r.subscribers.any())
-				r.look(m)
-			}
-			return res, err
-		}
-	}
 }
 
 // note keeps a notification for those who have subscribed.

@@ -297,7 +297,10 @@ func (r *Registry) build(cfg ServerConfig) (*member, error) {
 		return nil, err
 	}
 	m.group.pins = r.pins
-	m.group.client.AddReceivingMiddleware(r.hear(m))
+	m.group.notified = func(ctx context.Context) {
+		m.note(ctx, r.subscribers.any())
+		r.look(m)
+	}
 	m.group.listed = func() {
 		if m.live.Load() {
 			r.changed()

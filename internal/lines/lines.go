@@ -148,6 +148,9 @@ func (c *conn) Write(ctx context.Context, m jsonrpc.Message) error {
 	}
 	c.writing.Lock()
 	defer c.writing.Unlock()
+	if err := ctx.Err(); err != nil { // while others wrote
+		return err
+	}
 	_, err = c.stream.Write(append(text, '\n'))
 	return err
 }

@@ -55,6 +55,9 @@ const (
 func (e *events) take(p []byte) int {
 	n := copy(p, e.out[e.given:e.ready])
 	e.given += n
+	if e.given == e.ready && cap(e.out) > keptBuffer {
+		e.compact() // a stream may be quiet for long now
+	}
 	return n
 }
 
@@ -237,6 +240,9 @@ func (e *events) value() []byte {
 // reset begins a new event at out[at:].
 func (e *events) reset(at int) {
 	e.out = e.out[:at]
+	if at == 0 && cap(e.out) > keptBuffer {
+		e.out = nil
+	}
 	e.ready, e.line = at, at
 	e.name, e.dataLines, e.skipping = "", 0, false
 }

@@ -272,7 +272,7 @@ func (s *healing) revive() {
 	s.floor = 0
 	s.adopt(o.resp)
 	if s.resumed && s.c.cfg.OnResume != nil {
-		s.c.cfg.OnResume()
+		s.c.cfg.OnResume(s.ctx)
 	}
 }
 

@@ -44,7 +44,7 @@ func TestCutNotificationStreamsCostNeitherSessionNorNotifications(t *testing.T) 
 	var resumes, notified atomic.Int32
 	cs, _ := session(t, s, func(c *Config) {
 		c.SelfHeal = true
-		c.OnResume = func() { resumes.Add(1) }
+		c.OnResume = func(context.Context) { resumes.Add(1) }
 	}, &mcp.ClientOptions{ToolListChangedHandler: func(context.Context, *mcp.ToolListChangedRequest) { notified.Add(1) }}, true)
 
 	eventually(t, "all notifications", func() bool { return notified.Load() == cuts+1 })
@@ -105,7 +105,7 @@ func TestFirstAnswerToAStreamDecidesWhetherThereIsOne(t *testing.T) {
 			var notified, resumes atomic.Int32
 			cs, _ := session(t, s, func(c *Config) {
 				c.SelfHeal = true
-				c.OnResume = func() { resumes.Add(1) }
+				c.OnResume = func(context.Context) { resumes.Add(1) }
 			}, &mcp.ClientOptions{ToolListChangedHandler: func(context.Context, *mcp.ToolListChangedRequest) { notified.Add(1) }}, true)
 			alive(t, cs)
 			if tt.retried {
@@ -136,8 +136,8 @@ func TestForgottenSessionEndsReconnecting(t *testing.T) {
 	lost := make(chan string, 10)
 	cs, _ := session(t, s, func(c *Config) {
 		c.SelfHeal = true
-		c.OnSessionLost = func(id string) { lost <- id }
-		c.OnResume = func() { t.Error("OnResume was called") }
+		c.OnSessionLost = func(_ context.Context, id string) { lost <- id }
+		c.OnResume = func(context.Context) { t.Error("OnResume was called") }
 	}, nil, true)
 	if id := <-lost; id != "SESSION-1234" {
 		t.Errorf("OnSessionLost(%q)", id)
@@ -208,7 +208,7 @@ func TestListenStreamSurvivesRestarts(t *testing.T) {
 	defer func() { srv.stop() }()
 
 	var resumes, notified atomic.Int32
-	c, err := New(Config{Endpoint: "http://" + srv.addr, SelfHeal: true, OnResume: func() { resumes.Add(1) }})
+	c, err := New(Config{Endpoint: "http://" + srv.addr, SelfHeal: true, OnResume: func(context.Context) { resumes.Add(1) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -310,8 +310,8 @@ func TestSubscriptionThatTheServerEndsIsTakenUpAgain(t *testing.T) {
 		}}
 		var resumes, lost atomic.Int32
 		resp, err := f.listen(t, new(Exchange), func(c *Config) {
-			c.OnResume = func() { resumes.Add(1) }
-			c.OnSessionLost = func(string) { lost.Add(1) }
+			c.OnResume = func(context.Context) { resumes.Add(1) }
+			c.OnSessionLost = func(_ context.Context, _ string) { lost.Add(1) }
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -488,7 +488,7 @@ func TestConnectWaitsForASilentStreamTenSeconds(t *testing.T) {
 		}}
 		resumed := 0
 		start := time.Now()
-		resp, err := f.get(t, t.Context(), func(c *Config) { c.OnResume = func() { resumed++ } })
+		resp, err := f.get(t, t.Context(), func(c *Config) { c.OnResume = func(context.Context) { resumed++ } })
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -67,13 +67,13 @@ type Config struct {
 	// the request subscriptions/listen (MCP 2026-07-28). A cut stream is opened again for as long as it is read.
 	SelfHeal bool
 
-	// OnResume is called whenever a notification stream was opened again: notifications may have been missed. It must
-	// not block.
-	OnResume func()
+	// OnResume is called whenever a notification stream was opened again, with the stream's context: notifications may have
+	// been missed. It must not block.
+	OnResume func(ctx context.Context)
 
-	// OnSessionLost is called when a stream learns that the server has forgotten the protocol session. It must not
-	// block.
-	OnSessionLost func(sessionID string)
+	// OnSessionLost is called when a stream learns that the server has forgotten the protocol session, with the stream's
+	// context. It must not block.
+	OnSessionLost func(ctx context.Context, sessionID string)
 
 	// Logger gets what happens to notification streams. Nil is silent.
 	Logger *slog.Logger

@@ -299,7 +299,7 @@ func TestForgottenSessionOnResumeIsReportedButProvesNothing(t *testing.T) {
 		call: stream200("id: 1\nretry: 1\ndata:\n\n"),
 		get:  func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusNotFound) },
 	}
-	cs, _ := session(t, s, func(c *Config) { c.OnSessionLost = func(id string) { lost <- id } }, nil, false)
+	cs, _ := session(t, s, func(c *Config) { c.OnSessionLost = func(_ context.Context, id string) { lost <- id } }, nil, false)
 	_, err, x := callTool(t.Context(), cs, "cut")
 	var status *HTTPError
 	if err == nil || errors.As(x.Err(), &status) {

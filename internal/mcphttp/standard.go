@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -26,24 +25,31 @@ const (
 	methodCallTool   = "tools/call"
 )
 
+// Values that all requests have in common.
+var (
+	contentType = []string{"application/json"}
+	accept      = []string{"application/json, text/event-stream"}
+)
+
 // stateless reports whether a revision has no protocol sessions, and a version in each request.
 func stateless(version string) bool { return version >= "2026-07-28" }
 
-// header returns the header of a message, which must not be written to, and the revision that it is in. From 2026-07-28 on
+// header returns the header of a message and the revision that it is in. From 2026-07-28 on
 // the header repeats what is in the body, for those on the way that do not read bodies (SEP-2243).
 func (c *conn) header(m *jsonrpc.Request) (_ http.Header, version string) {
 	s := c.state.Load()
 	if m.Method == methodInitialize {
-		return newState("", "").header, ""
+		s = &state{} // it begins a session, whatever went before
 	}
+	h := s.header()
+	h["Content-Type"], h["Accept"] = contentType, accept
 	version = s.version
 	if own := versionIn(m.Params); own != "" {
 		version = own
 	}
 	if !stateless(version) || m.Method == "" {
-		return s.header, version
+		return h, version
 	}
-	h := maps.Clone(s.header)
 	h[headerVersion] = []string{version}
 	h[headerMethod] = []string{m.Method}
 	var params struct {
@@ -90,6 +96,9 @@ type mirrored struct {
 	tools map[string][]mirror
 }
 
+// maxMirrored bounds the tools that a server can have us remember.
+const maxMirrored = 10_000
+
 // A mirror is one of them.
 type mirror struct {
 	path   []string // within the arguments
@@ -135,7 +144,7 @@ func (m *mirrored) add(tools []*mcp.Tool) {
 			delete(m.tools, t.Name)
 			continue
 		}
-		if m.tools == nil {
+		if m.tools == nil || len(m.tools) >= maxMirrored { // those still wanted are listed again, or named again by Mirror
 			m.tools = make(map[string][]mirror)
 		}
 		m.tools[t.Name] = mirrors

@@ -93,7 +93,7 @@ func (c *Chain) lookForLoss(resp *http.Response) (*HTTPError, bool) {
 		return h, false
 	}
 	if c.cfg.OnSessionLost != nil {
-		c.cfg.OnSessionLost(resp.Request.Header.Get(headerSession))
+		c.cfg.OnSessionLost(resp.Request.Context(), resp.Request.Header.Get(headerSession))
 	}
 	return h, true
 }

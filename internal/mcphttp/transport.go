@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -37,15 +36,14 @@ type Transport struct {
 // too (SEP-2243). Those that this session lists are known.
 func (t *Transport) Mirror(tools []*mcp.Tool) { t.mirrored.add(tools) }
 
-// Connect implements [mcp.Transport]. It is called once.
+// Connect implements [mcp.Transport]. It is called once. The connection ends with ctx.
 func (t *Transport) Connect(ctx context.Context) (mcp.Connection, error) {
 	c := &conn{t: t, next: t.RoundTripper, in: make(chan jsonrpc.Message, 1)}
 	if c.next == nil {
 		c.next = t.Chain.RoundTripper()
 	}
-	// Streams belong to the session, and not to whoever opens it.
-	c.life, c.end = context.WithCancel(context.WithoutCancel(ctx))
-	c.state.Store(newState("", ""))
+	c.life, c.end = context.WithCancel(ctx)
+	c.state.Store(&state{})
 	return c, nil
 }
 
@@ -59,7 +57,7 @@ type conn struct {
 	closing sync.Once
 	streams sync.WaitGroup // the goroutines that read one
 
-	// mu guards changes of state, and closed. Nothing that can block runs while it is held.
+	// mu guards changes of state, and all below. Nothing that can block runs while it is held.
 	mu     sync.Mutex
 	state  atomic.Pointer[state]
 	closed bool // nobody begins to read a stream any more
@@ -69,31 +67,17 @@ type conn struct {
 type state struct {
 	session string
 	version string // MCP revision that was agreed on; empty until then
-	header  http.Header
 }
 
-// Values that all sessions have in common.
-var (
-	contentType = []string{"application/json"}
-	accept      = []string{"application/json, text/event-stream"}
-)
-
-func newState(session, version string) *state {
-	h := http.Header{"Content-Type": contentType, "Accept": accept}
-	if version != "" {
-		h[headerVersion] = []string{version}
+// header returns the fields that every request has.
+func (s *state) header() http.Header {
+	h := make(http.Header, 8)
+	if s.version != "" {
+		h[headerVersion] = []string{s.version}
 	}
-	if session != "" {
-		h[headerSession] = []string{session}
+	if s.session != "" {
+		h[headerSession] = []string{s.session}
 	}
-	return &state{session, version, h}
-}
-
-// bare returns the header of a request without a body, which may be written to.
-func (s *state) bare() http.Header {
-	h := maps.Clone(s.header)
-	delete(h, "Content-Type")
-	delete(h, "Accept")
 	return h
 }
 
@@ -112,14 +96,15 @@ func (c *conn) Read(ctx context.Context) (jsonrpc.Message, error) {
 	}
 }
 
-// deliver hands m to Read. It reports whether the connection is still open.
-func (c *conn) deliver(m jsonrpc.Message) bool {
+// deliver hands m to Read. It reports false if nobody wants it any more.
+func (c *conn) deliver(ctx context.Context, m jsonrpc.Message) bool {
 	select {
 	case c.in <- m:
 		return true
+	case <-ctx.Done():
 	case <-c.life.Done():
-		return false
 	}
+	return false
 }
 
 // Write sends m and, if that is a call, hands the answer to Read before it returns: the SDK writes each call on its caller's
@@ -143,6 +128,12 @@ func (c *conn) Write(ctx context.Context, m jsonrpc.Message) error {
 			return fail(err)
 		}
 	}
+	if !req.IsCall() { // its context may be that of nobody
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(c.life, cancel)()
+	}
 	header, version := c.header(req)
 	resp, err := c.post(ctx, text, header)
 	if err != nil {
@@ -156,18 +147,20 @@ func (c *conn) Write(ctx context.Context, m jsonrpc.Message) error {
 	case !req.IsCall():
 		resp.Body.Close()
 		return nil
-	case !isMedia(resp, "text/event-stream"):
-		answer, err := readMessage(resp, req.ID)
-		if err != nil {
-			return fail(err)
+	case success(resp) && isMedia(resp, "text/event-stream"):
+		if req.Method == methodListen { // its answer is its end
+			c.background(func() { c.stream(ctx, resp, req, version) })
+		} else {
+			c.stream(ctx, resp, req, version)
 		}
-		c.learn(req, version, answer)
-		c.deliver(answer)
-	case req.Method == methodListen: // whose answer is its end
-		c.background(func() { c.stream(ctx, resp, req, version) })
-	default:
-		c.stream(ctx, resp, req, version)
+		return nil
 	}
+	answer, err := readMessage(resp, req.ID)
+	if err != nil {
+		return fail(err)
+	}
+	c.learn(req, version, answer)
+	c.deliver(ctx, answer)
 	return nil
 }
 
@@ -185,7 +178,7 @@ func (c *conn) get(ctx context.Context, eventID string) (*http.Response, error) 
 	if err != nil {
 		return nil, err
 	}
-	h := c.state.Load().bare()
+	h := c.state.Load().header()
 	h["Accept"] = []string{"text/event-stream"}
 	if eventID != "" {
 		h.Set(headerEventID, eventID)
@@ -214,7 +207,7 @@ func (c *conn) adopt(resp *http.Response, begins bool) error {
 	if s.session != "" && s.session != session && !begins {
 		return errors.New("mcphttp: the server answered in another session than it was asked in")
 	}
-	c.state.Store(newState(session, s.version))
+	c.state.Store(&state{session, s.version})
 	return nil
 }
 
@@ -222,7 +215,7 @@ func (c *conn) adopt(resp *http.Response, begins bool) error {
 func (c *conn) agree(version string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.state.Store(newState(c.state.Load().session, version))
+	c.state.Store(&state{c.state.Load().session, version})
 }
 
 // learn looks at an answer for what later requests have to say.
@@ -281,12 +274,16 @@ func (c *conn) stream(ctx context.Context, resp *http.Response, call *jsonrpc.Re
 		}
 		return ok
 	}
-	last, failures := "", 0
-	var until context.Context // of requests to resume: Close waits for them
-	for {
-		eventID, pause, err := c.read(resp, answered)
-		if err == nil {
-			return
+	eventID, pause, err := c.read(ctx, resp, answered)
+	if err == nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx) // Close waits for what resumes
+	defer cancel()
+	defer context.AfterFunc(c.life, cancel)()
+	for last, failures := "", 0; err != nil; eventID, pause, err = c.read(ctx, resp, answered) {
+		if eventID == "" {
+			eventID = last // what was resumed was cut before it brought anything
 		}
 		if eventID != last {
 			last, failures = eventID, 0
@@ -294,22 +291,16 @@ func (c *conn) stream(ctx context.Context, resp *http.Response, call *jsonrpc.Re
 		for resp = nil; resp == nil; failures++ {
 			switch {
 			case eventID == "" || final(err):
-				c.deliver(&jsonrpc.Response{ID: call.ID, Error: err})
+				c.deliver(ctx, &jsonrpc.Response{ID: call.ID, Error: err})
 				return
 			case failures == maxResumes:
-				c.deliver(&jsonrpc.Response{ID: call.ID, Error: exchangeOf(ctx).record(&ResumeError{})})
+				c.deliver(ctx, &jsonrpc.Response{ID: call.ID, Error: exchangeOf(ctx).record(&ResumeError{})})
 				return
-			case !c.sleep(ctx, max(pause, c.t.Chain.backoff(failures+1))):
+			case !sleep(ctx, max(pause, c.t.Chain.backoff(failures+1))):
 				return
 			}
 			pause = 0
-			if until == nil {
-				var cancel context.CancelFunc
-				until, cancel = context.WithCancel(ctx)
-				defer cancel()
-				defer context.AfterFunc(c.life, cancel)()
-			}
-			resp, err = c.get(until, eventID) //nolint:bodyclose // read closes it
+			resp, err = c.get(ctx, eventID) //nolint:bodyclose // read closes it
 		}
 	}
 }
@@ -325,14 +316,13 @@ func final(err error) bool {
 	return errors.As(err, &large) || errors.As(err, &answer) || errors.As(err, &resume)
 }
 
-func (c *conn) sleep(ctx context.Context, d time.Duration) bool {
+func sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
 		return true
 	case <-ctx.Done():
-	case <-c.life.Done():
 	}
 	return false
 }
@@ -351,14 +341,14 @@ func (c *conn) listen() error {
 		return nil
 	}
 	c.background(func() {
-		c.read(resp, func(jsonrpc.Message) bool { return false }) //nolint:errcheck // it ends with the connection
+		c.read(c.life, resp, func(jsonrpc.Message) bool { return false }) //nolint:errcheck // it ends with the connection
 	})
 	return nil
 }
 
 // read delivers the messages of a stream up to the one that is the last. Without that it returns an error, where the stream
 // may be resumed, and how long to wait before.
-func (c *conn) read(resp *http.Response, isLast func(jsonrpc.Message) bool) (eventID string, pause time.Duration, _ error) {
+func (c *conn) read(ctx context.Context, resp *http.Response, isLast func(jsonrpc.Message) bool) (eventID string, pause time.Duration, _ error) {
 	stop := context.AfterFunc(c.life, func() { resp.Body.Close() })
 	done := func() { stop(); resp.Body.Close() }
 	e := events{limit: int64(c.t.Chain.MaxEvent()), judge: func(name string, data []byte) (verdict, error) {
@@ -370,7 +360,7 @@ func (c *conn) read(resp *http.Response, isLast func(jsonrpc.Message) bool) (eve
 			return drop, &AnswerError{What: "server-sent event"}
 		}
 		ended := isLast(m)
-		if !c.deliver(m) {
+		if !c.deliver(ctx, m) {
 			return drop, io.ErrClosedPipe
 		}
 		if ended {
@@ -405,8 +395,9 @@ func (c *conn) read(resp *http.Response, isLast func(jsonrpc.Message) bool) (eve
 func (c *conn) Close() error {
 	c.closing.Do(func() {
 		if s := c.state.Load(); s.session != "" {
-			if r, err := http.NewRequestWithContext(c.life, http.MethodDelete, "", nil); err == nil {
-				if resp, err := c.roundTrip(r, s.bare()); err == nil {
+			// The chain bounds it, whatever has become of the connection.
+			if r, err := http.NewRequestWithContext(context.WithoutCancel(c.life), http.MethodDelete, "", nil); err == nil {
+				if resp, err := c.roundTrip(r, s.header()); err == nil {
 					resp.Body.Close()
 				}
 			}
