@@ -217,6 +217,32 @@ func TestListsOverHTTPAreHeardOfInBothEras(t *testing.T) {
 	}
 }
 
+// What was notified while the stream was cut is lost.
+func TestAChangeBehindACutStreamIsHeardOf(t *testing.T) {
+	for _, era := range []string{mcptest.Era2025, mcptest.Era2026} {
+		t.Run(era, func(t *testing.T) {
+			t.Parallel()
+			s := mcptest.NewRaw(&mcptest.RawOptions{Era: era})
+			host := s.Start(t)
+			r := newRegistry(t, nil, ServerConfig{Name: "a", URL: host.URL() + "/mcp", Notifications: true})
+			listed(t, r, userContext("alice"), Filter{})
+			eventually(t, func() bool { return s.Streams() == 1 })
+			changes, cancel := r.Subscribe()
+			defer cancel()
+			s.SetTools(append(mcptest.BasicTools(), mcptest.RawTool{Def: map[string]any{"name": "added", "inputSchema": map[string]any{"type": "object"}}})...)
+			host.CutConnections()
+			select {
+			case <-changes:
+			case <-time.After(20 * time.Second):
+				t.Fatal("nobody is told")
+			}
+			if got := listed(t, r, userContext("alice"), Filter{}); !slices.Contains(got, "added") {
+				t.Errorf("listed %q", got)
+			}
+		})
+	}
+}
+
 // A host's panic while its server's tools are looked at is told as a change, and the next change is heard of too.
 func TestAPanicWhileLookingIsNotTheEndOfTheNews(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
