@@ -17,16 +17,17 @@ import (
 
 // asking is a group whose server asks for something, as the message says, within each call, and then answers the call if
 // answers is set. What is said to the message it keeps waiting, until that is given up.
-func asking(t *testing.T, message string, answers bool, cfg ServerConfig, opts *Options) (g *MCPFunctionGroup, gaveUp <-chan struct{}) {
+func asking(t *testing.T, message string, answers bool, cfg ServerConfig, opts *Options) (g *MCPFunctionGroup, said, gaveUp chan struct{}) {
 	t.Helper()
 	s := mcptest.NewRaw(&mcptest.RawOptions{})
 	host := s.Start(t)
-	said := make(chan struct{}, 100)
+	said, gaveUp = make(chan struct{}, 100), make(chan struct{}, 100)
 	s.SetIntercept(func(w http.ResponseWriter, r *http.Request, method string, id json.RawMessage, body []byte) bool {
 		switch {
 		case method == "" && strings.Contains(string(body), `"asked"`):
-			<-r.Context().Done()
 			said <- struct{}{}
+			<-r.Context().Done()
+			gaveUp <- struct{}{}
 		case method == "tools/call":
 			w.Header().Set("Content-Type", "text/event-stream")
 			fmt.Fprintf(w, "data: {\"jsonrpc\":\"2.0\",\"id\":\"asked\",%s}\n\n", message)
@@ -47,12 +48,12 @@ func asking(t *testing.T, message string, answers bool, cfg ServerConfig, opts *
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { g.Close() })
-	return g, said
+	return g, said, gaveUp
 }
 
 // A request that the SDK refuses is answered where it reads: nothing else is read meanwhile.
 func TestCallsEndInTimeWhateverTheServerMakesUsSay(t *testing.T) {
-	g, _ := asking(t, `"method":"notifications/cancelled","params":7`, true, ServerConfig{CallTimeout: 100 * time.Millisecond}, nil)
+	g, _, _ := asking(t, `"method":"notifications/cancelled","params":7`, true, ServerConfig{CallTimeout: 100 * time.Millisecond}, nil)
 	for i := range 4 {
 		done := make(chan error, 1)
 		go func() {
@@ -68,10 +69,11 @@ func TestCallsEndInTimeWhateverTheServerMakesUsSay(t *testing.T) {
 }
 
 func TestCloseGivesUpWhatTheServerDoesNotTake(t *testing.T) {
-	g, gaveUp := asking(t, `"method":"ping"`, true, ServerConfig{}, nil)
+	g, said, gaveUp := asking(t, `"method":"ping"`, true, ServerConfig{}, nil)
 	if _, err := g.Call(userContext("alice"), "echo", map[string]any{"text": "x"}); err != nil {
 		t.Fatal(err)
 	}
+	<-said
 	if err := g.Close(); err != nil {
 		t.Error(err)
 	}
@@ -84,7 +86,7 @@ func TestCloseGivesUpWhatTheServerDoesNotTake(t *testing.T) {
 
 func TestHandlersAreToldOfClose(t *testing.T) {
 	began, told := make(chan struct{}), make(chan struct{})
-	g, _ := asking(t, `"method":"elicitation/create","params":{"message":"?","requestedSchema":{"type":"object","properties":{}}}`, false, ServerConfig{},
+	g, _, _ := asking(t, `"method":"elicitation/create","params":{"message":"?","requestedSchema":{"type":"object","properties":{}}}`, false, ServerConfig{},
 		&Options{Handlers: Handlers{Elicit: func(ctx context.Context, _ session.Key, _ *mcp.ElicitParams) (*mcp.ElicitResult, error) {
 			close(began)
 			<-ctx.Done()

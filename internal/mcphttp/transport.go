@@ -188,11 +188,7 @@ func (c *conn) get(ctx context.Context, eventID string) (*http.Response, error) 
 
 func (c *conn) roundTrip(r *http.Request, header http.Header) (*http.Response, error) {
 	r.URL, r.Host, r.Header = c.t.Chain.endpoint, strings.TrimSuffix(c.t.Chain.endpoint.Host, ":"), header
-	resp, err := c.next.RoundTrip(r)
-	if err != nil {
-		return nil, err
-	}
-	return resp, nil
+	return c.next.RoundTrip(r)
 }
 
 // adopt keeps the session id that the server gives. Some servers give one with an error too, which is never heard of again.
