@@ -26,7 +26,7 @@ func TestStress(t *testing.T) {
 	}
 	var opened, closed, useAfterClose, unexpected, refused atomic.Int64
 	m := New(Config[*conn]{
-		MaxSessions: keys * 99 / 100,
+		MaxSessions: keys * 999 / 1000,
 		DialBackoff: time.Nanosecond,
 		IdleTimeout: time.Second,
 		MaxLifetime: 10 * time.Second,
