@@ -17,10 +17,7 @@ import (
 )
 
 // revisionLegacy is the newest MCP revision that opens with initialize; later ones have no protocol session.
-const (
-	revisionLegacy    = "2025-11-25"
-	revisionStateless = "2026-07-28"
-)
+const revisionLegacy = "2025-11-25"
 
 // dial opens one connection: it is the session map's Dial.
 //
@@ -189,7 +186,7 @@ func (g *MCPFunctionGroup) protocolSession(c *conn) bool {
 
 // stateless reports whether c speaks a revision without protocol sessions.
 func (c *conn) stateless() bool {
-	return c.cs.InitializeResult().ProtocolVersion >= revisionStateless
+	return mcphttp.Stateless(c.cs.InitializeResult().ProtocolVersion)
 }
 
 // transport makes the SDK's transport for c, and starts the server where it is ours to start.

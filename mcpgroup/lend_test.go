@@ -10,6 +10,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/mcpfleet/mcpfleet/auth"
+	"github.com/mcpfleet/mcpfleet/internal/mcptest"
 	"github.com/mcpfleet/mcpfleet/session"
 )
 
@@ -97,7 +98,7 @@ func TestASharedServerOfThisProcessRefusesARequestsOwnCredential(t *testing.T) {
 		r, err := chain.Resolve(ctx, session.Key{})
 		return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: r.Header().Get("Authorization")}}}, err
 	})
-	g, err := New(ServerConfig{Name: "here", Server: server, Shared: true, ProtocolVersion: revisionStateless}, &Options{Auth: chain})
+	g, err := New(ServerConfig{Name: "here", Server: server, Shared: true, ProtocolVersion: mcptest.Era2026}, &Options{Auth: chain})
 	if err != nil {
 		t.Fatal(err)
 	}

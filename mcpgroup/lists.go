@@ -93,7 +93,7 @@ type headerTools struct{ tools []*mcp.Tool }
 
 // mirror tells c's transport of the tools in set, which another session may have listed.
 func (c *conn) mirror(set *headerTools) {
-	if c.http != nil && c.headerTools.Load() != set {
+	if c.http != nil && c.stateless() && c.headerTools.Load() != set {
 		c.http.Mirror(set.tools)
 		c.headerTools.Store(set)
 	}

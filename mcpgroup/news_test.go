@@ -196,24 +196,30 @@ func TestListsOverHTTPAreHeardOfInBothEras(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := mcptest.NewRaw(&test.opts)
-			host := s.Start(t)
-			r := newRegistry(t, nil, ServerConfig{Name: "a", URL: host.URL() + "/mcp", Notifications: true, Shared: test.shared})
-			listed(t, r, userContext("alice"), Filter{})
-			eventually(t, func() bool { return s.Streams() == 1 })
-			changes, cancel := r.Subscribe()
-			defer cancel()
-			s.SetTools(append(mcptest.BasicTools(), mcptest.RawTool{Def: map[string]any{"name": "added", "inputSchema": map[string]any{"type": "object"}}})...)
-			s.ListChanged()
-			select {
-			case <-changes:
-			case <-time.After(20 * time.Second):
-				t.Fatal("nobody is told")
-			}
-			if got := listed(t, r, userContext("alice"), Filter{}); !slices.Contains(got, "added") {
-				t.Errorf("listed %q", got)
-			}
+			hearsOfATool(t, &test.opts, test.shared, func(s *mcptest.Raw, _ *mcptest.Host) { s.ListChanged() })
 		})
+	}
+}
+
+// hearsOfATool fails the test unless subscribers hear of a new tool of a server over HTTP, and find it, after happens.
+func hearsOfATool(t *testing.T, opts *mcptest.RawOptions, shared bool, happens func(*mcptest.Raw, *mcptest.Host)) {
+	t.Helper()
+	s := mcptest.NewRaw(opts)
+	host := s.Start(t)
+	r := newRegistry(t, nil, ServerConfig{Name: "a", URL: host.URL() + "/mcp", Notifications: true, Shared: shared})
+	listed(t, r, userContext("alice"), Filter{})
+	eventually(t, func() bool { return s.Streams() == 1 })
+	changes, cancel := r.Subscribe()
+	defer cancel()
+	s.SetTools(append(mcptest.BasicTools(), mcptest.RawTool{Def: map[string]any{"name": "added", "inputSchema": map[string]any{"type": "object"}}})...)
+	happens(s, host)
+	select {
+	case <-changes:
+	case <-time.After(20 * time.Second):
+		t.Fatal("nobody is told")
+	}
+	if got := listed(t, r, userContext("alice"), Filter{}); !slices.Contains(got, "added") {
+		t.Errorf("listed %q", got)
 	}
 }
 
@@ -222,23 +228,7 @@ func TestAChangeBehindACutStreamIsHeardOf(t *testing.T) {
 	for _, era := range []string{mcptest.Era2025, mcptest.Era2026} {
 		t.Run(era, func(t *testing.T) {
 			t.Parallel()
-			s := mcptest.NewRaw(&mcptest.RawOptions{Era: era})
-			host := s.Start(t)
-			r := newRegistry(t, nil, ServerConfig{Name: "a", URL: host.URL() + "/mcp", Notifications: true})
-			listed(t, r, userContext("alice"), Filter{})
-			eventually(t, func() bool { return s.Streams() == 1 })
-			changes, cancel := r.Subscribe()
-			defer cancel()
-			s.SetTools(append(mcptest.BasicTools(), mcptest.RawTool{Def: map[string]any{"name": "added", "inputSchema": map[string]any{"type": "object"}}})...)
-			host.CutConnections()
-			select {
-			case <-changes:
-			case <-time.After(20 * time.Second):
-				t.Fatal("nobody is told")
-			}
-			if got := listed(t, r, userContext("alice"), Filter{}); !slices.Contains(got, "added") {
-				t.Errorf("listed %q", got)
-			}
+			hearsOfATool(t, &mcptest.RawOptions{Era: era}, false, func(_ *mcptest.Raw, host *mcptest.Host) { host.CutConnections() })
 		})
 	}
 }

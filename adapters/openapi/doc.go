@@ -29,8 +29,8 @@
 // JSON becomes structured content and text; JSON that is not an object is wrapped as {"result": ...}, as MCP wants objects.
 // Text stays text, images and audio become image and audio content, other bytes an embedded resource. A status that is not
 // 2xx becomes an error result with the status and the start of the body; before that, a server that [Add] has made answers a
-// 401, or a 403 for want of scope, with a renewed credential, once. A request that got no answer becomes an error result that says whether the API may have
-// executed it.
+// 401, or a 403 for want of scope, with a renewed credential, once. A request that got no answer becomes an error result that
+// says whether the API may have executed it.
 //
 // # What a document cannot do
 //

@@ -19,10 +19,10 @@ import (
 // Without Options.Authorize requests carry the credential that the registry has for the server: of the agent, of
 // cfg.Credential or cfg.OAuth, or one that the call's request names by id. If the API answers 401, the credential is renewed,
 // once for all callers of a principal, and the request is sent once more; so it is if the answer is 403 and names the scope that
-// is lacking. A user who must authorize first is asked by the
-// provider, as package auth/oauth does with AuthorizationCode.Prompt: the [auth.AuthRequiredError] itself gets no further
-// than Options.Logger. A value that a request brings itself is used while that request runs, except where cfg.Shared is set:
-// then such calls send nothing, and the log says [auth.ErrRequestEnded].
+// is lacking. A user who must authorize first is asked by the provider, as package auth/oauth does with
+// AuthorizationCode.Prompt: the [auth.AuthRequiredError] itself gets no further than Options.Logger. A value that a request
+// brings itself is used while that request runs, except where cfg.Shared is set: then such calls send nothing, and the log says
+// [auth.ErrRequestEnded].
 func Add(ctx context.Context, reg *mcpgroup.Registry, cfg mcpgroup.ServerConfig, source string, parse *ParseOptions, opts *Options) error {
 	doc, err := Load(ctx, source, parse)
 	if err != nil {

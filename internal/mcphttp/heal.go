@@ -13,8 +13,8 @@ import (
 // maxBackoff is the longest pause between two attempts to open a notification stream, without what the server asks for.
 const maxBackoff = 30 * time.Second
 
-// subscribe opens a notification stream that stays open: it is one answer whose body ends only with the
-// request's context or its own Close. Behind it the stream is opened as often as needed.
+// subscribe opens a notification stream that stays open: it is one answer whose body ends only with the request's context or
+// its own Close. Behind it the stream is opened as often as needed.
 func (c *Chain) subscribe(req *http.Request, x *Exchange) (*http.Response, error) {
 	defer closeBody(req) // every attempt takes a fresh one
 	s := &healing{c: c, req: req, listen: req.Method == http.MethodPost, opened: make(chan opening)}
@@ -22,8 +22,8 @@ func (c *Chain) subscribe(req *http.Request, x *Exchange) (*http.Response, error
 	s.reset()
 	go s.open()
 
-	// Connecting waits for the first answer, under a context without a deadline. Some servers and
-	// proxies send nothing, not even a header, before the first event.
+	// Connecting waits for the first answer, under a context without a deadline. Some servers and proxies send nothing, not
+	// even a header, before the first event.
 	wait := time.NewTimer(c.openWait)
 	defer wait.Stop()
 	select {
@@ -248,11 +248,7 @@ func (s *healing) revive() {
 		<-s.ctx.Done()
 		return
 	case !s.opening:
-		pause := time.NewTimer(s.pause())
-		defer pause.Stop()
-		select {
-		case <-pause.C:
-		case <-s.ctx.Done():
+		if !sleep(s.ctx, s.pause()) {
 			return
 		}
 		s.opening = true

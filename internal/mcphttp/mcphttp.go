@@ -165,8 +165,8 @@ func newTransport() *http.Transport {
 // RoundTripper returns what sends the requests of a [Transport].
 func (c *Chain) RoundTripper() http.RoundTripper { return c.client.Transport }
 
-// Client returns the HTTP client to hand to the SDK's transport for HTTP+SSE. It follows no redirects, keeps no cookies and sets no
-// timeout of its own: contexts bound what it does. All calls return the same client.
+// Client returns the HTTP client to hand to the SDK's transport for HTTP+SSE. It follows no redirects, keeps no cookies and
+// sets no timeout of its own: contexts bound what it does. All calls return the same client.
 func (c *Chain) Client() *http.Client { return c.client }
 
 // CloseIdleConnections closes the connections that no request uses.

@@ -14,8 +14,8 @@ const (
 	maxErrorText  = 512
 )
 
-// reject judges an answer whose status is not a success. The result is nil for a JSON-RPC error that is the
-// answer as such, if asked for with rpc; its body is then in memory. Otherwise the answer is used up.
+// reject judges an answer whose status is not a success. The result is nil for a JSON-RPC error that is the answer as such, if
+// asked for with rpc; its body is then in memory. Otherwise the answer is used up.
 func (c *Chain) reject(resp *http.Response, rpc bool) error {
 	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
 		resp.Body.Close()

@@ -30,7 +30,7 @@ func (t tripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	x := exchangeOf(req.Context())
 	switch req.Method {
 	case http.MethodPost:
-		if c.cfg.SelfHeal && is(req.Header, headerMethod, "subscriptions/listen") && req.GetBody != nil {
+		if c.cfg.SelfHeal && is(req.Header, headerMethod, methodListen) && req.GetBody != nil {
 			return c.subscribe(req, x)
 		}
 		return c.post(req, x)

@@ -31,11 +31,11 @@ var (
 	accept      = []string{"application/json, text/event-stream"}
 )
 
-// stateless reports whether a revision has no protocol sessions, and a version in each request.
-func stateless(version string) bool { return version >= "2026-07-28" }
+// Stateless reports whether an MCP revision has no protocol sessions, and its version in each request.
+func Stateless(version string) bool { return version >= "2026-07-28" }
 
-// header returns the header of a message and the revision that it is in. From 2026-07-28 on
-// the header repeats what is in the body, for those on the way that do not read bodies (SEP-2243).
+// header returns the header of a message and the revision that it is in. From 2026-07-28 on the header repeats what is in the
+// body, for those on the way that do not read bodies (SEP-2243).
 func (c *conn) header(m *jsonrpc.Request) (_ http.Header, version string) {
 	s := c.state.Load()
 	if m.Method == methodInitialize {
@@ -47,7 +47,7 @@ func (c *conn) header(m *jsonrpc.Request) (_ http.Header, version string) {
 	if own := versionIn(m.Params); own != "" {
 		version = own
 	}
-	if !stateless(version) || m.Method == "" {
+	if !Stateless(version) || m.Method == "" {
 		return h, version
 	}
 	h[headerVersion] = []string{version}

@@ -228,7 +228,7 @@ func (c *conn) learn(req *jsonrpc.Request, version string, answer *jsonrpc.Respo
 	case methodDiscover:
 		c.agree(version)
 	case methodListTools:
-		if stateless(version) {
+		if Stateless(version) {
 			c.t.mirrored.learn(answer.Result)
 		}
 	}
@@ -325,7 +325,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 
 // listen opens the stream for what the server sends on its own. Many servers have none.
 func (c *conn) listen() error {
-	if !c.t.Listen || stateless(c.state.Load().version) {
+	if !c.t.Listen || Stateless(c.state.Load().version) {
 		return nil
 	}
 	resp, err := c.get(c.life, "")
